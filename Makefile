@@ -1,0 +1,131 @@
+# veilid-cicd: one makefile for all of it. GNU make.
+#
+#   make             the tools, in build/bin, and build/libveilid-cicd.a
+#   make check       all tests              make check T=deploy   those named so
+#   make rehearse    a whole release on loopback, with real clients
+#   make bench       speed, as ratios against what else there is
+#   make lint        warnings, style, manuals, layers
+#   make fuzz SECS=60   make install DESTDIR= PREFIX=   make deps   make clean
+#
+# MODE=asan (address and undefined behaviour), tsan (threads), debug; CC=clang.
+# DEPS=no: install nothing, for a machine whose packages are managed elsewhere.
+
+VERSION = 0.1.0
+PREFIX = /usr/local
+MODE = release
+DEPS = yes
+SECS = 60
+
+BUILD = build$(if $(filter release,$(MODE)),,/$(MODE))
+MODE_FLAGS_release = -O2 -D_FORTIFY_SOURCE=2
+MODE_FLAGS_debug = -Og
+MODE_FLAGS_asan = -Og -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+MODE_FLAGS_tsan = -Og -fsanitize=thread
+
+CFLAGS = -g $(MODE_FLAGS_$(MODE))
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
+	-DVERSION='"$(VERSION)"' -iquote . -pthread -fPIE \
+	-fstack-protector-strong -Wall -Wextra -Werror -Wshadow \
+	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	-Wwrite-strings -Wvla -Wformat=2 -MMD -MP $(CFLAGS)
+LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LDLIBS = -larchive -lgpgme -lcurl -lcjson -linih -lz -lcrypto
+
+TOOLS = distribute-packages deploy-repo
+MANUALS = $(wildcard man/*.[0-9])
+LIB = $(BUILD)/libveilid-cicd.a
+LIB_OBJECTS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
+BINARIES = $(TOOLS:%=$(BUILD)/bin/%)
+UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
+	$(sort $(wildcard tests/unit/test_*.c)))
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all tests check rehearse bench lint fuzz install deps deps-build \
+	clean
+
+all: $(BINARIES) $(LIB)
+
+# Every compilation waits for the compiler and the libraries to be there.
+deps-build:
+ifeq ($(DEPS),yes)
+	@tests/deps.sh build
+endif
+
+deps:
+ifeq ($(DEPS),yes)
+	@tests/deps.sh build test
+endif
+
+$(BUILD)/obj/%.o: %.c Makefile | deps-build
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(LIB): $(LIB_OBJECTS)
+	@rm -f $@; mkdir -p $(@D)
+	@echo '  AR    $@'
+	@$(AR) rcs $@ $^
+
+define TOOL_RULE
+$(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(sort \
+	$(wildcard $(1)/*.c))) $(LIB)
+	@mkdir -p $$(@D)
+	@echo '  LINK  $$@'
+	@$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)
+endef
+$(foreach tool,$(TOOLS),$(eval $(call TOOL_RULE,$(tool))))
+
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+tests: all $(UNIT_TESTS)
+
+check: deps
+	@$(MAKE) --no-print-directory DEPS=no tests
+	@BUILD=$(BUILD) tests/run.sh '$(T)'
+
+rehearse: deps
+	@$(MAKE) --no-print-directory DEPS=no all
+	@BUILD=$(BUILD) tests/rehearse.sh
+
+bench:
+ifeq ($(DEPS),yes)
+	@tests/deps.sh build test bench
+endif
+	@$(MAKE) --no-print-directory DEPS=no all
+	@BUILD=$(BUILD) tests/bench/run.sh '$(T)'
+
+lint:
+ifeq ($(DEPS),yes)
+	@tests/deps.sh build test lint
+endif
+	@tests/lint.sh
+
+fuzz:
+ifeq ($(DEPS),yes)
+	@tests/deps.sh build test lint
+endif
+	@tests/fuzz/run.sh $(SECS)
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin \
+	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install $(BINARIES) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 veilid-cicd.conf.example README.md CHANGES LICENSE \
+	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd
+	for m in $(MANUALS); do \
+	    d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
+	    install -d $$d && install -m 644 $$m $$d || exit 1; done
+	for t in $(TOOLS); do install -m 644 man/completions.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$t || \
+	    exit 1; done
+
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -1,0 +1,235 @@
+#include "lib/pgp.h"
+
+#include <gpgme.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/keyring.h"
+#include "lib/mem.h"
+#include "lib/pgp_context.h"
+
+struct pgp {
+	struct keyring ring;
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+start_gpgme(void)
+{
+	/* gpgme.h: needed before any other call, also for threads */
+	gpgme_check_version(NULL);
+}
+
+int
+pgp_failed(struct err *e, gpgme_error_t code, const char *doing)
+{
+	enum err_kind kind = ERR_REFUSED;
+
+	switch (gpgme_err_code(code)) {
+	case GPG_ERR_NO_DATA:
+	case GPG_ERR_BAD_DATA:
+		kind = ERR_DATA;
+		break;
+	case GPG_ERR_INV_ENGINE:
+		return err_set(e, ERR_UNAVAILABLE,
+		    "%s: gpg is missing: install gnupg", doing);
+	case GPG_ERR_ENOSPC:
+	case GPG_ERR_EIO:
+		kind = ERR_IO;
+		break;
+	case GPG_ERR_NO_PASSPHRASE:
+	case GPG_ERR_NO_PIN_ENTRY:
+	case GPG_ERR_CANCELED:
+		return err_set(e, ERR_REFUSED, "%s: the key has a passphrase: "
+		    "set [signing] passphrase-file", doing);
+	case GPG_ERR_BAD_PASSPHRASE:
+		return err_set(e, ERR_REFUSED, "%s: wrong passphrase in "
+		    "[signing] passphrase-file", doing);
+	default:
+		break;
+	}
+	return err_set(e, kind, "%s: %s", doing, gpgme_strerror(code));
+}
+
+int
+pgp_context(gpgme_ctx_t *ctx, const char *home, struct err *e)
+{
+	gpgme_error_t code;
+
+	pthread_once(&once, start_gpgme);
+	code = gpgme_new(ctx);
+	if (code != 0)
+		return pgp_failed(e, code, "start gpgme");
+	code = gpgme_set_protocol(*ctx, GPGME_PROTOCOL_OpenPGP);
+	if (code == 0 && home != NULL)
+		code = gpgme_ctx_set_engine_info(*ctx,
+		    GPGME_PROTOCOL_OpenPGP, NULL, home);
+	if (code != 0) {
+		gpgme_release(*ctx);
+		return pgp_failed(e, code, "start gpg");
+	}
+	gpgme_set_armor(*ctx, 1);
+	gpgme_set_offline(*ctx, 1);
+	return 0;
+}
+
+int
+pgp_import(gpgme_ctx_t ctx, const void *keys, size_t n, const char *what,
+    struct err *e)
+{
+	gpgme_import_result_t result;
+	gpgme_error_t code;
+	gpgme_data_t data;
+	char *doing;
+
+	code = gpgme_data_new_from_mem(&data, keys, n, 0);
+	if (code == 0) {
+		code = gpgme_op_import(ctx, data);
+		gpgme_data_release(data);
+	}
+	result = gpgme_op_import_result(ctx);
+	if (code != 0 || result == NULL || result->considered == 0) {
+		doing = mem_format("read the key in '%s'", what);
+		if (code == 0)
+			code = gpgme_error(GPG_ERR_NO_DATA);
+		pgp_failed(e, code, doing);
+		free(doing);
+		return -1;
+	}
+	return result->considered;
+}
+
+struct pgp *
+pgp_open(const void *keys, size_t n, const char *what, struct err *e)
+{
+	struct pgp *p = mem_zero(1, sizeof(*p));
+	gpgme_ctx_t ctx;
+	int status;
+
+	p->ring = (struct keyring)KEYRING_INIT;
+	if (keyring_open(&p->ring, e) < 0)
+		goto fail;
+	if (pgp_context(&ctx, p->ring.home, e) < 0)
+		goto fail;
+	status = pgp_import(ctx, keys, n, what, e);
+	gpgme_release(ctx);
+	if (status >= 0)
+		return p;
+fail:
+	pgp_close(p);
+	return NULL;
+}
+
+void
+pgp_close(struct pgp *p)
+{
+	if (p == NULL)
+		return;
+	keyring_close(&p->ring);
+	free(p);
+}
+
+/* NULL if the signature is good, else the reason in words. */
+static const char *
+judge_signature(gpgme_signature_t s)
+{
+	switch (gpgme_err_code(s->status)) {
+	case GPG_ERR_NO_ERROR:
+		break;
+	case GPG_ERR_BAD_SIGNATURE:
+		return "bad signature: the text was changed";
+	case GPG_ERR_NO_PUBKEY:
+		return "signed by a key that is not trusted";
+	case GPG_ERR_KEY_EXPIRED:
+		return "signed by a key that has expired";
+	case GPG_ERR_CERT_REVOKED:
+		return "signed by a key that was revoked";
+	case GPG_ERR_SIG_EXPIRED:
+		return "the signature has expired";
+	default:
+		return gpgme_strerror(s->status);
+	}
+	if (s->hash_algo == GPGME_MD_MD5 || s->hash_algo == GPGME_MD_SHA1 ||
+	    s->hash_algo == GPGME_MD_RMD160)
+		return "the signature's digest is weak";
+	return NULL;
+}
+
+static int
+judge(gpgme_ctx_t ctx, gpgme_error_t code, const char *what, struct err *e)
+{
+	gpgme_verify_result_t result = gpgme_op_verify_result(ctx);
+	const char *reason = "there is no signature", *fpr = "";
+	gpgme_signature_t s;
+
+	if (code != 0 && gpgme_err_code(code) != GPG_ERR_NO_DATA &&
+	    gpgme_err_code(code) != GPG_ERR_BAD_SIGNATURE) {
+		char *doing = mem_format("verify %s", what);
+
+		pgp_failed(e, code, doing);
+		free(doing);
+		return -1;
+	}
+	for (s = result ? result->signatures : NULL; s != NULL; s = s->next) {
+		reason = judge_signature(s);
+		if (reason == NULL)
+			return 0;
+		fpr = s->fpr ? s->fpr : "";
+		/* a second good one does not mend a changed text */
+		if (gpgme_err_code(s->status) == GPG_ERR_BAD_SIGNATURE)
+			break;
+	}
+	return err_set(e, ERR_REFUSED, "%s: %s%s%s%s", what, reason,
+	    fpr[0] ? " (key " : "", fpr, fpr[0] ? ")" : "");
+}
+
+/* With a signature: detached. Without: `text` is a clear-signed message. */
+static int
+verify(struct pgp *p, const void *text, size_t n, const void *signature,
+    size_t m, struct buf *plain, const char *what, struct err *e)
+{
+	gpgme_data_t in = NULL, sig = NULL, out = NULL;
+	gpgme_error_t code;
+	gpgme_ctx_t ctx;
+	int status;
+	char *result;
+	size_t size;
+
+	if (pgp_context(&ctx, p->ring.home, e) < 0)
+		return -1;
+	code = gpgme_data_new_from_mem(&in, text, n, 0);
+	if (code == 0 && signature != NULL)
+		code = gpgme_data_new_from_mem(&sig, signature, m, 0);
+	if (code == 0 && signature == NULL)
+		code = gpgme_data_new(&out);
+	if (code == 0)
+		code = signature ? gpgme_op_verify(ctx, sig, in, NULL) :
+		    gpgme_op_verify(ctx, in, NULL, out);
+	status = judge(ctx, code, what, e);
+	if (out != NULL) {
+		result = gpgme_data_release_and_get_mem(out, &size);
+		if (status == 0)
+			buf_add(plain, result, size);
+		gpgme_free(result);
+	}
+	gpgme_data_release(in);
+	gpgme_data_release(sig);
+	gpgme_release(ctx);
+	return status;
+}
+
+int
+pgp_verify(struct pgp *p, const void *text, size_t n, const void *signature,
+    size_t m, const char *what, struct err *e)
+{
+	return verify(p, text, n, signature, m, NULL, what, e);
+}
+
+int
+pgp_verify_clear(struct pgp *p, const void *message, size_t n,
+    struct buf *plain, const char *what, struct err *e)
+{
+	return verify(p, message, n, NULL, 0, plain, what, e);
+}

@@ -1,0 +1,77 @@
+/*
+ * OpenPGP signatures, by gpgme: verifying against a set of trusted keys, and
+ * signing with a key that was looked at first.
+ *
+ *	struct pgp *p = pgp_open(keys, n, "trusted.asc", e);
+ *	pgp_verify(p, text, n, signature, m, "SHA256SUMS.asc", e);
+ *	pgp_close(p);
+ *
+ * A struct pgp may be used by several threads at once.
+ */
+#ifndef LIB_PGP_H
+#define LIB_PGP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+
+#define PGP_KEY_LIMIT ((size_t)1 << 20)	/* largest public key file, bytes */
+
+/* A throw-away key ring that holds these public keys, armoured or not. */
+struct pgp *pgp_open(const void *keys, size_t n, const char *what,
+    struct err *e);
+void pgp_close(struct pgp *p);	/* accepts NULL */
+
+/*
+ * Is `signature` a detached signature over text by a trusted key? One good
+ * one is enough where there are several. ERR_REFUSED and the reason else.
+ */
+int pgp_verify(struct pgp *p, const void *text, size_t n,
+    const void *signature, size_t m, const char *what, struct err *e);
+/* The same for a clear-signed message; its text goes to *plain. */
+int pgp_verify_clear(struct pgp *p, const void *message, size_t n,
+    struct buf *plain, const char *what, struct err *e);
+
+/* What to sign with. Paths and names are borrowed; NULL: not given. */
+struct signer_options {
+	const char *key_file;		/* an armoured secret key */
+	const char *key;		/* or: in the caller's own key ring */
+	const char *passphrase_file;
+	const char *next_key_file;	/* signs too, but not rpm metadata */
+	unsigned min_days;		/* the key must last this long */
+	bool needs_rsa;			/* rpms are to be signed */
+};
+
+enum sign_mode { SIGN_DETACHED, SIGN_CLEAR };
+
+/*
+ * Loads and judges the keys; nothing was signed yet when it refuses one.
+ * ERR_MISSING: no such key. ERR_REFUSED: expired or soon to be, revoked,
+ * weak, without its primary secret key, file open to others.
+ */
+struct signer *signer_open(const struct signer_options *o, struct err *e);
+/*
+ * An armoured signature by the key and, unless first_only, by the next key.
+ * It is checked that the primary keys made it. Threads may sign at once.
+ */
+int signer_sign(struct signer *s, enum sign_mode mode, const void *text,
+    size_t n, bool first_only, struct buf *signature, struct err *e);
+/* The public half, armoured and minimal. next: NULL where there is none. */
+const struct buf *signer_public(const struct signer *s);
+const struct buf *signer_public_next(const struct signer *s);
+/* The first key's primary fingerprint, in capital hexadecimal digits. */
+const char *signer_fingerprint(const struct signer *s);
+void signer_close(struct signer *s);	/* accepts NULL */
+
+/*
+ * The weakest digest algorithm among the signatures that bind a key (binary
+ * packets, RFC 4880 4.2 and 5.2): its name if it is MD5, SHA-1 or RIPEMD-160,
+ * "version 3" for a signature older than v4, "damaged" for what cannot be
+ * read, NULL if all is well.
+ */
+const char *pgp_weak_binding(const void *key, size_t n);
+
+#endif

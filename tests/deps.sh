@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs, with apt, those Debian packages that are missing.
+#
+#   tests/deps.sh GROUP...      build, test, lint, bench
+set -eu
+
+for group in "$@"; do
+    case $group in
+    build) set -- "$@" gcc libc6-dev make pkg-config libarchive-dev \
+        libgpgme-dev libcurl4-openssl-dev libcjson-dev libinih-dev \
+        zlib1g-dev libssl-dev gnupg gpg gpg-agent ;;
+    test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
+        xz-utils zstd curl util-linux procps binutils ca-certificates mount ;;
+    lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
+    bench) set -- "$@" reprepro aptly time ;;
+    *) echo "deps.sh: unknown group '$group'" >&2; exit 64 ;;
+    esac
+    shift
+done
+
+missing=
+for package in "$@"; do
+    # the clang runtime's package name carries the compiler's version
+    if [ "$package" = libclang-rt-dev ]; then
+        package=$(apt-cache depends clang 2>/dev/null |
+            sed -n 's/.*Depends: clang-\([0-9]*\)$/libclang-rt-\1-dev/p')
+        [ -n "$package" ] || package=clang
+    fi
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) ||
+        state=none
+    [ "$state" = installed ] || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+echo "installing:$missing"
+as_root=
+if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || {
+        echo "deps.sh: install these as root:$missing" >&2
+        exit 77
+    }
+    as_root=sudo
+fi
+log=$(mktemp)
+export DEBIAN_FRONTEND=noninteractive
+lock='-o DPkg::Lock::Timeout=300'
+# shellcheck disable=SC2086
+if ! { $as_root apt-get $lock -qq update &&
+    $as_root apt-get $lock -y -q install --no-install-recommends $missing
+} >"$log" 2>&1 </dev/null; then
+    tail -n 20 "$log" >&2
+    echo "deps.sh: apt-get failed: $log" >&2
+    exit 69
+fi
+rm -f "$log"
