@@ -126,32 +126,47 @@ fs_exists(int dir, const char *path)
 	return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
-int
-fs_read(int dir, const char *path, size_t max, struct buf *b, struct err *e)
+static int
+read_all(int fd, const char *path, size_t max, struct buf *b, struct err *e)
 {
-	int fd = fs_open(dir, path, e);
 	ssize_t n;
 
-	if (fd < 0)
-		return -1;
 	while ((n = read(fd, buf_room(b, 65536), 65536)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0) {
-			err_sys(e, "read '%s'", path);
-			break;
-		}
+		if (n < 0)
+			return err_sys(e, "read '%s'", path);
 		b->n += (size_t)n;
 		b->p[b->n] = '\0';
-		if (b->n > max) {
-			err_set(e, ERR_DATA, "'%s' is larger than %zu bytes",
-			    path, max);
-			n = -1;
-			break;
-		}
+		if (b->n > max)
+			return err_set(e, ERR_DATA, "'%s' is larger than %zu "
+			    "bytes", path, max);
 	}
+	return 0;
+}
+
+int
+fs_read(int dir, const char *path, size_t max, struct buf *b, struct err *e)
+{
+	int fd = fs_open(dir, path, e), status;
+
+	if (fd < 0)
+		return -1;
+	status = read_all(fd, path, max, b, e);
 	close(fd);
-	return n == 0 ? 0 : -1;
+	return status;
+}
+
+int
+fs_read_path(const char *path, size_t max, struct buf *b, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+
+	if (fd < 0)
+		return err_sys(e, "open '%s'", path);
+	status = read_all(fd, path, max, b, e);
+	close(fd);
+	return status;
 }
 
 int

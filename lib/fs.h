@@ -38,6 +38,8 @@ bool fs_exists(int dir, const char *path);
 /* Reads a whole file of at most max bytes; ERR_DATA if it is larger. */
 int fs_read(int dir, const char *path, size_t max, struct buf *b,
     struct err *e);
+/* The same for a path of the operator's (links and pipes allowed). */
+int fs_read_path(const char *path, size_t max, struct buf *b, struct err *e);
 /* Replaces a file at once: temporary file, fsync, rename, fsync of dir. */
 int fs_write(int dir, const char *name, const void *data, size_t n,
     mode_t mode, struct err *e);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/fs.h"
 #include "lib/keyring.h"
 #include "lib/mem.h"
 #include "lib/pgp_context.h"
@@ -120,6 +121,12 @@ pgp_open(const void *keys, size_t n, const char *what, struct err *e)
 fail:
 	pgp_close(p);
 	return NULL;
+}
+
+int
+pgp_read_keys(const char *path, struct buf *keys, struct err *e)
+{
+	return fs_read_path(path, PGP_KEY_LIMIT, keys, e);
 }
 
 void

@@ -24,6 +24,8 @@
 struct pgp *pgp_open(const void *keys, size_t n, const char *what,
     struct err *e);
 void pgp_close(struct pgp *p);	/* accepts NULL */
+/* Reads a file of public keys for pgp_open. */
+int pgp_read_keys(const char *path, struct buf *keys, struct err *e);
 
 /*
  * Is `signature` a detached signature over text by a trusted key? One good

@@ -1,0 +1,29 @@
+/*
+ * The verbs of distribute-packages, each in a file of its own, and what its
+ * options left behind.
+ */
+#ifndef CMD_H
+#define CMD_H
+
+#include <stdbool.h>
+
+#include "lib/tool.h"
+
+struct cmd_options {
+	const char *release;
+	const char *suite;
+	struct strv from;
+	bool is_partial;
+	bool may_change_fields;
+};
+extern struct cmd_options options;
+
+int cmd_build(const struct tool_call *call, struct err *e);
+int cmd_export(const struct tool_call *call, struct err *e);
+int cmd_list(const struct tool_call *call, struct err *e);
+int cmd_refresh(const struct tool_call *call, struct err *e);
+int cmd_remove(const struct tool_call *call, struct err *e);
+int cmd_revert(const struct tool_call *call, struct err *e);
+int cmd_verify(const struct tool_call *call, struct err *e);
+
+#endif

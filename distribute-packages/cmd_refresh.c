@@ -1,0 +1,20 @@
+#include <stdlib.h>
+
+#include "distribute-packages/cmd.h"
+#include "distribute-packages/publication.h"
+
+int
+cmd_refresh(const struct tool_call *call, struct err *e)
+{
+	struct publication *p = mem_zero(1, sizeof(*p));
+	int status = publication_open(p, call, true,
+	    options.may_change_fields, e);
+
+	if (status == 0)
+		status = publication_suites(p, options.suite, e);
+	if (status == 0)
+		status = publication_finish(p, p->last.manifest.release, e);
+	publication_close(p);
+	free(p);
+	return status;
+}

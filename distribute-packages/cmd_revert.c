@@ -1,0 +1,71 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "distribute-packages/cmd.h"
+#include "distribute-packages/publication.h"
+#include "lib/log.h"
+
+/* The packages of suite s become those it had in the tree of `then`. */
+static int
+revert_suite(struct suite *s, const struct conf *conf,
+    const struct tree *then, struct err *e)
+{
+	const char *name = s->name;
+	struct suite old = {.name = NULL};
+	size_t i;
+
+	if (suite_open(&old, conf, name, e) < 0 ||
+	    suite_read(&old, then, e) < 0) {
+		suite_clear(&old);
+		return -1;
+	}
+	/* Every index is written again: most of them differ. */
+	for (i = 0; i < old.architectures.n; i++)
+		strv_add(&old.changed, old.architectures.v[i]);
+	suite_clear(s);
+	*s = old;
+	log_notice("suite %s: %zu packages as they were", s->name, s->n);
+	return 0;
+}
+
+static int
+revert(struct publication *p, uint64_t serial, struct err *e)
+{
+	struct generation then = GENERATION_INIT;
+	struct tree tree;
+	int status = store_load(&p->store, serial, &then, e);
+	size_t i;
+
+	if (status == 0)
+		status = publication_suites(p, options.suite, e);
+	tree = store_tree(&p->store, &then);
+	for (i = 0; i < p->n_suites && status == 0; i++)
+		status = revert_suite(&p->suites[i], p->conf, &tree, e);
+	if (status == 0)
+		status = publication_finish(p, then.manifest.release, e);
+	generation_clear(&then);
+	return status;
+}
+
+int
+cmd_revert(const struct tool_call *call, struct err *e)
+{
+	struct publication *p;
+	uint64_t serial;
+	char *end;
+	int status;
+
+	errno = 0;
+	serial = strtoull(call->args[0], &end, 10);
+	if (errno != 0 || *end != '\0' || serial == 0)
+		return err_set(e, ERR_USAGE, "'%s' is no serial",
+		    call->args[0]);
+	p = mem_zero(1, sizeof(*p));
+	status = publication_open(p, call, true, false, e);
+	if (status == 0)
+		status = revert(p, serial, e);
+	publication_close(p);
+	free(p);
+	return status;
+}

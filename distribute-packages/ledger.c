@@ -1,0 +1,121 @@
+#include "distribute-packages/ledger.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/path.h"
+
+static int
+parse_line(struct ledger *l, char *line, struct err *e)
+{
+	char *state = line + 2 * HASH_SIZE, *path;
+	uint8_t sha256[HASH_SIZE];
+	int64_t value;
+
+	if (strlen(line) < 2 * HASH_SIZE + 4 || !hash_parse(line, sha256) ||
+	    *state != ' ' || (path = strchr(state + 1, ' ')) == NULL ||
+	    !path_is_safe(path + 1))
+		return err_set(e, ERR_DATA, "damaged ledger line '%s'", line);
+	*path++ = '\0';
+	state++;
+	if (strcmp(state, "live") == 0)
+		value = LEDGER_LIVE;
+	else if (strcmp(state, "gone") == 0)
+		value = LEDGER_GONE;
+	else
+		value = strtoll(state, NULL, 10);
+	ledger_add(l, path, sha256, value);
+	return 0;
+}
+
+int
+ledger_parse(struct ledger *l, const char *text, size_t n, struct err *e)
+{
+	const char *p = text, *end = text + n, *newline;
+	struct buf line = BUF_INIT;
+	int status = 0;
+
+	while (p < end && status == 0) {
+		newline = memchr(p, '\n', (size_t)(end - p));
+		if (newline == NULL) {
+			status = err_set(e, ERR_DATA, "truncated ledger");
+			break;
+		}
+		line.n = 0;
+		buf_add(&line, p, (size_t)(newline - p));
+		status = parse_line(l, line.p, e);
+		p = newline + 1;
+	}
+	buf_clear(&line);
+	return status;
+}
+
+void
+ledger_add(struct ledger *l, const char *path,
+    const uint8_t sha256[HASH_SIZE], int64_t state)
+{
+	struct ledger_entry *entry;
+
+	if (l->n == l->cap) {
+		l->cap = mem_grow(l->cap, l->n + 1);
+		l->v = mem_resize(l->v, l->cap, sizeof(*l->v));
+	}
+	entry = &l->v[l->n++];
+	entry->path = arena_dupn(&l->names, path, strlen(path));
+	memcpy(entry->sha256, sha256, HASH_SIZE);
+	entry->state = state;
+}
+
+static int
+by_path(const void *a, const void *b)
+{
+	const struct ledger_entry *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+void
+ledger_sort(struct ledger *l)
+{
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof(*l->v), by_path);
+}
+
+struct ledger_entry *
+ledger_find(const struct ledger *l, const char *path)
+{
+	struct ledger_entry key = {.path = path};
+
+	if (l->n == 0)
+		return NULL;
+	return bsearch(&key, l->v, l->n, sizeof(*l->v), by_path);
+}
+
+void
+ledger_write(const struct ledger *l, struct buf *text)
+{
+	char hex[HASH_HEX];
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		hash_hex(l->v[i].sha256, hex);
+		buf_add(text, hex, 2 * HASH_SIZE);
+		if (l->v[i].state == LEDGER_LIVE)
+			buf_str(text, " live ");
+		else if (l->v[i].state == LEDGER_GONE)
+			buf_str(text, " gone ");
+		else
+			buf_addf(text, " %" PRId64 " ", l->v[i].state);
+		buf_str(text, l->v[i].path);
+		buf_str(text, "\n");
+	}
+}
+
+void
+ledger_clear(struct ledger *l)
+{
+	free(l->v);
+	arena_clear(&l->names);
+	*l = (struct ledger)LEDGER_INIT;
+}

@@ -1,0 +1,376 @@
+#include "distribute-packages/publication.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "distribute-packages/apt_release.h"
+#include "lib/log.h"
+#include "lib/par.h"
+#include "lib/path.h"
+#include "lib/report.h"
+
+/*
+ * Clients refuse a Date that lies ahead of their clock by 10 s (apt) or at
+ * all, so it is written this far in the past.
+ */
+#define DATE_SLACK 60
+#define DEFAULT_KEY "veilid-packages-key.private"
+
+/* --------------------------------------------------------------- opening */
+
+char *
+suite_of_path(const char *path)
+{
+	const char *slash;
+
+	if (path_starts_with(path, "apt/dists/"))
+		path += strlen("apt/dists/");
+	else if (path_starts_with(path, "apt/pool/"))
+		path += strlen("apt/pool/");
+	else
+		return NULL;
+	slash = strchr(path, '/');
+	return slash ? mem_dupn(path, (size_t)(slash - path)) : NULL;
+}
+
+static void
+find_published(struct publication *p)
+{
+	const struct manifest *m = &p->last.manifest;
+	char *name;
+	size_t i;
+
+	for (i = 0; i < m->n; i++) {
+		name = suite_of_path(m->v[i].path);
+		if (name != NULL && !strv_has(&p->published, name))
+			strv_add(&p->published, name);
+		free(name);
+	}
+}
+
+/* The configured file, else the one that a GitLab secure file becomes. */
+static char *
+find_key_file(const struct conf *conf)
+{
+	char *path = conf_path(conf, "signing", "key-file");
+
+	if (path != NULL || conf_get(conf, "signing", "key") != NULL)
+		return path;
+	if (access(DEFAULT_KEY, F_OK) == 0)
+		return mem_dup(DEFAULT_KEY);
+	return fs_expand_home("~/" DEFAULT_KEY);
+}
+
+static int
+open_signer(struct publication *p, struct err *e)
+{
+	const struct conf *conf = p->conf;
+	char *key_file = find_key_file(conf);
+	char *passphrase = conf_path(conf, "signing", "passphrase-file");
+	char *next = conf_path(conf, "signing", "next-key-file");
+	struct signer_options o = {
+		.key_file = key_file,
+		.key = conf_get(conf, "signing", "key"),
+		.passphrase_file = passphrase,
+		.next_key_file = next,
+		.min_days = (unsigned)conf_number(conf, "signing", "min-days"),
+	};
+
+	p->signer = signer_open(&o, e);
+	free(key_file);
+	free(passphrase);
+	free(next);
+	return p->signer ? 0 : -1;
+}
+
+char *
+public_key_path(const struct conf *conf, const char *suffix)
+{
+	return mem_format("gpg/%s-packages-key%s.public",
+	    conf_get(conf, "repository", "prefix"), suffix);
+}
+
+/* Another key than the published one: every suite is signed again. */
+static int
+check_key_change(struct publication *p, struct err *e)
+{
+	char *path = public_key_path(p->conf, "");
+	const struct manifest_entry *f = manifest_find(&p->last.manifest,
+	    path);
+	const struct buf *key = signer_public(p->signer);
+	uint8_t sha256[HASH_SIZE];
+	int status = 0;
+
+	hash_data(key->p, key->n, sha256);
+	if (p->published.n > 0 &&
+	    (f == NULL || !hash_equal(f->sha256, sha256))) {
+		log_notice("the signing key is not the published one: every "
+		    "suite is signed again");
+		p->must_change = true;
+		status = publication_suites(p, NULL, e);
+	}
+	free(path);
+	return status;
+}
+
+/*
+ * Now, or SOURCE_DATE_EPOCH; but always later than the last generation, which
+ * clients compare with (apt ignores an older Date without a word).
+ */
+static int
+choose_date(struct publication *p, struct err *e)
+{
+	const char *epoch = getenv("SOURCE_DATE_EPOCH");
+	int64_t last = p->last.manifest.date, now = (int64_t)time(NULL);
+	char text[DATE_TEXT], *end;
+
+	p->date = now - DATE_SLACK;
+	if (epoch != NULL && epoch[0] != '\0') {
+		errno = 0;
+		p->date = strtoll(epoch, &end, 10);
+		if (errno != 0 || *end != '\0' || p->date <= 0)
+			return err_set(e, ERR_USAGE, "SOURCE_DATE_EPOCH is "
+			    "'%s', not seconds since 1970", epoch);
+	}
+	if (p->date <= last)
+		p->date = last + 1;
+	if (p->date > now) {
+		manifest_format_date(p->date - 1, text);
+		return err_set(e, ERR_CONFIG, "the clock is wrong, or "
+		    "SOURCE_DATE_EPOCH: the date would be later than now "
+		    "(the last generation is of %s)", text);
+	}
+	return 0;
+}
+
+int
+publication_open(struct publication *p, const struct tool_call *call,
+    bool must_change, bool may_change_fields, struct err *e)
+{
+	char *state;
+	int status;
+
+	memset(p, 0, sizeof(*p));
+	p->call = call;
+	p->conf = call->conf;
+	p->must_change = must_change;
+	p->may_change_fields = may_change_fields;
+	p->store = (struct store)STORE_INIT;
+	/* Users' files name it; an empty one would be published for good. */
+	if (conf_need(p->conf, "repository", "url", e) == NULL)
+		return -1;
+	if (open_signer(p, e) < 0)
+		return -1;
+	state = conf_path(p->conf, "repository", "state");
+	status = store_open(&p->store, state, true, e);
+	free(state);
+	if (status < 0 || store_load(&p->store, 0, &p->last, e) < 0 ||
+	    choose_date(p, e) < 0)
+		return -1;
+	find_published(p);
+	if (!call->is_dry_run && store_begin(&p->store, e) < 0)
+		return -1;
+	return check_key_change(p, e);
+}
+
+struct suite *
+publication_suite(struct publication *p, const char *name, struct err *e)
+{
+	struct tree last = store_tree(&p->store, &p->last);
+	struct suite *s;
+	size_t i;
+
+	for (i = 0; i < p->n_suites; i++)
+		if (strcmp(p->suites[i].name, name) == 0)
+			return &p->suites[i];
+	if (p->n_suites == PUBLICATION_SUITES) {
+		err_set(e, ERR_CONFIG, "more than %d suites",
+		    PUBLICATION_SUITES);
+		return NULL;
+	}
+	s = &p->suites[p->n_suites++];
+	if (suite_open(s, p->conf, name, e) < 0 || suite_read(s, &last, e) < 0)
+		return NULL;
+	return s;
+}
+
+int
+publication_suites(struct publication *p, const char *only, struct err *e)
+{
+	size_t i;
+
+	if (only != NULL && !strv_has(&p->published, only))
+		return err_set(e, ERR_MISSING, "suite '%s' is not published",
+		    only);
+	for (i = 0; i < p->published.n; i++)
+		if ((only == NULL || strcmp(p->published.v[i], only) == 0) &&
+		    publication_suite(p, p->published.v[i], e) == NULL)
+			return -1;
+	if (p->published.n == 0)
+		return err_set(e, ERR_MISSING, "nothing is published yet");
+	return 0;
+}
+
+void
+publication_close(struct publication *p)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_suites; i++)
+		suite_clear(&p->suites[i]);
+	signer_close(p->signer);
+	generation_clear(&p->last);
+	generation_clear(&p->next);
+	strv_clear(&p->published);
+	store_close(&p->store);
+}
+
+/* ------------------------------------------------------------- finishing */
+
+static bool
+is_unchanged(struct publication *p)
+{
+	size_t i;
+
+	if (p->must_change || p->last.manifest.serial == 0)
+		return false;
+	for (i = 0; i < p->n_suites; i++)
+		if (p->suites[i].changed.n > 0 ||
+		    !compose_is_unchanged(p, &p->suites[i]))
+			return false;
+	return true;
+}
+
+static int
+check_fields(struct publication *p, struct err *e)
+{
+	struct tree last = store_tree(&p->store, &p->last);
+	struct fs_map map;
+	char *path;
+	size_t i;
+	int status = 0;
+
+	for (i = 0; i < p->n_suites && status == 0; i++) {
+		if (!strv_has(&p->published, p->suites[i].name) ||
+		    p->may_change_fields)
+			continue;
+		path = mem_format("apt/dists/%s/Release", p->suites[i].name);
+		status = tree_map(&last, path, &map, e);
+		free(path);
+		if (status < 0)
+			break;
+		status = apt_release_check_fields(&p->suites[i], p->conf,
+		    map.p, map.n, e);
+		fs_unmap(&map);
+	}
+	return status;
+}
+
+static int
+sign_manifest(struct publication *p, struct err *e)
+{
+	struct manifest *m = &p->next.manifest;
+
+	manifest_sort(m);
+	manifest_write(m, &p->next.text);
+	return signer_sign(p->signer, SIGN_DETACHED, p->next.text.p,
+	    p->next.text.n, false, &p->next.signature, e);
+}
+
+/* With the public key alone, as a client that has never been here. */
+static int
+look_as_client(struct publication *p, struct err *e)
+{
+	struct tree tree = store_tree(&p->store, &p->next);
+	const struct buf *key = signer_public(p->signer);
+	struct pgp *pgp = pgp_open(key->p, key->n, "public key", e);
+	int status = -1;
+
+	if (pgp != NULL && pgp_verify(pgp, p->next.text.p, p->next.text.n,
+	    p->next.signature.p, p->next.signature.n, MANIFEST_SIGNATURE,
+	    e) == 0)
+		status = tree_check_apt(&tree, pgp, (int64_t)time(NULL), e);
+	pgp_close(pgp);
+	return status < 0 ? err_wrap(e, "the new generation") : 0;
+}
+
+static int
+print_record(const struct publication *p, const struct manifest *m,
+    struct err *e)
+{
+	static const struct report_column columns[] = {
+		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT},
+		{"date", REPORT_TEXT}, {"files", REPORT_NUMBER},
+	};
+	struct report *r = report_open(columns, COUNT(columns),
+	    p->call->wants_json);
+	char serial[24], date[DATE_TEXT], files[24];
+
+	snprintf(serial, sizeof(serial), "%" PRIu64, m->serial);
+	snprintf(files, sizeof(files), "%zu", m->n);
+	manifest_format_date(m->date, date);
+	report_row(r, serial, m->release, date, files);
+	return report_close(r, e);
+}
+
+static void
+name_generation(struct publication *p, const char *release)
+{
+	struct manifest *m = &p->next.manifest;
+
+	m->serial = p->last.manifest.serial + 1;
+	m->date = p->date;
+	snprintf(m->release, sizeof(m->release), "%s", release);
+	m->has_previous = p->last.manifest.serial != 0;
+	memcpy(m->previous, p->last.manifest.self, HASH_SIZE);
+}
+
+static int
+make_generation(struct publication *p, struct err *e)
+{
+	if (compose_indexes(p, e) < 0)
+		return -1;
+	compose_ledger(p);
+	if (compose_releases(p, e) < 0 || compose_user_files(p, e) < 0 ||
+	    sign_manifest(p, e) < 0 || look_as_client(p, e) < 0)
+		return -1;
+	return store_commit(&p->store, &p->next, e);
+}
+
+int
+publication_finish(struct publication *p, const char *release,
+    struct err *e)
+{
+	uint64_t keep = conf_number(p->conf, "repository", "keep");
+
+	if (check_fields(p, e) < 0)
+		return -1;
+	if (is_unchanged(p)) {
+		log_notice("nothing to do: generation %" PRIu64 " has all of "
+		    "it", p->last.manifest.serial);
+		if (!p->call->is_dry_run &&
+		    store_collect(&p->store, keep, e) < 0)
+			return -1;
+		return print_record(p, &p->last.manifest, e);
+	}
+	name_generation(p, release);
+	if (p->call->is_dry_run) {
+		log_notice("dry run: would publish this as generation %" PRIu64,
+		    p->next.manifest.serial);
+		return 0;
+	}
+	if (make_generation(p, e) < 0)
+		return -1;
+	log_notice("generation %" PRIu64 " is complete: %s, %zu files",
+	    p->next.manifest.serial, p->next.manifest.release,
+	    p->next.manifest.n);
+	if (store_collect(&p->store, keep, e) < 0)
+		return err_wrap(e, "the generation is made, but clearing up "
+		    "failed");
+	return print_record(p, &p->next.manifest, e);
+}

@@ -1,0 +1,81 @@
+/*
+ * The making of the next generation. A verb opens a publication, changes the
+ * packages of some suites, and finishes it:
+ *
+ *	struct publication p;
+ *	if (publication_open(&p, call, options, e) < 0) ...
+ *	s = publication_suite(&p, "stable", e);
+ *	... suite_add, suite_drop ...
+ *	publication_finish(&p, release, e);
+ *	publication_close(&p);		(after open failed, too)
+ *
+ * Until finish commits, nothing that was published has changed.
+ */
+#ifndef PUBLICATION_H
+#define PUBLICATION_H
+
+#include <stdbool.h>
+
+#include "distribute-packages/index.h"
+#include "distribute-packages/store.h"
+#include "lib/pgp.h"
+#include "lib/tool.h"
+
+#define PUBLICATION_SUITES 32	/* most that one tree may have */
+
+struct publication {
+	const struct tool_call *call;
+	const struct conf *conf;
+	struct store store;
+	struct generation last;
+	struct generation next;
+	struct signer *signer;
+	struct strv published;	/* names of the suites of `last` */
+	struct suite suites[PUBLICATION_SUITES];	/* those that were opened */
+	size_t n_suites;
+	int64_t date;
+	bool must_change;	/* a new generation even with the same content */
+	bool may_change_fields;
+};
+
+int publication_open(struct publication *p, const struct tool_call *call,
+    bool must_change, bool may_change_fields, struct err *e);
+
+/*
+ * Opens a suite for change, with the packages it has now; the same one when
+ * asked again. Belongs to the publication. NULL on failure.
+ */
+struct suite *publication_suite(struct publication *p, const char *name,
+    struct err *e);
+/* All that are published, or only the one that is named. */
+int publication_suites(struct publication *p, const char *only,
+    struct err *e);
+
+/*
+ * Makes, signs, checks and commits the generation, and prints its record;
+ * does nothing when nothing has changed.
+ */
+int publication_finish(struct publication *p, const char *release,
+    struct err *e);
+void publication_close(struct publication *p);
+
+/* ------------------------- compose.c: the files of the next generation */
+
+/* Fills next's manifest but for what is signed. Sorted when it returns. */
+int compose_indexes(struct publication *p, struct err *e);
+/* What retired stays for its grace; fills next's ledger. */
+void compose_ledger(struct publication *p);
+/* Adds Release, InRelease and Release.gpg of the opened suites. */
+int compose_releases(struct publication *p, struct err *e);
+/* Adds the keys and the files that users copy: .sources. */
+int compose_user_files(struct publication *p, struct err *e);
+
+/* True if the published Release of s says what a new one would. */
+bool compose_is_unchanged(struct publication *p, const struct suite *s);
+
+/* "apt/dists/<suite>/...": the suite's name, yours; NULL for other paths. */
+char *suite_of_path(const char *path);
+/* "gpg/<prefix>-packages-key.public", yours; suffix "" or "-next". */
+char *public_key_path(const struct conf *conf, const char *suffix);
+
+#endif

@@ -1,0 +1,326 @@
+#include "distribute-packages/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/fs.h"
+#include "lib/log.h"
+#include "lib/path.h"
+
+#define LEDGER "ledger"
+#define UNFINISHED "unfinished"
+#define NEXT "next"		/* a generation before it has its serial */
+#define SERIAL_TEXT 24
+
+static int
+open_sub(int dir, const char *name, struct err *e)
+{
+	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "make directory '%s'", name);
+	return fs_open_subdir(dir, name, e);
+}
+
+int
+store_open(struct store *s, const char *path, bool for_writing,
+    struct err *e)
+{
+	s->dir = fs_make_dir(path, 0755, e);
+	if (s->dir < 0)
+		return -1;
+	if (for_writing) {
+		s->lock = fs_lock(s->dir, "lock", e);
+		if (s->lock < 0)
+			goto fail;
+	}
+	s->objects = open_sub(s->dir, "objects", e);
+	s->generations = s->objects < 0 ? -1 :
+	    open_sub(s->dir, "generations", e);
+	if (s->generations < 0)
+		goto fail;
+	s->was_interrupted = fs_exists(s->dir, UNFINISHED);
+	return 0;
+fail:
+	err_wrap(e, "state '%s'", path);
+	store_close(s);
+	return -1;
+}
+
+void
+store_close(struct store *s)
+{
+	const int fds[] = {s->dir, s->objects, s->generations, s->lock};
+	size_t i;
+
+	for (i = 0; i < COUNT(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	*s = (struct store)STORE_INIT;
+}
+
+int
+store_begin(struct store *s, struct err *e)
+{
+	return fs_write(s->dir, UNFINISHED, "", 0, 0644, e);
+}
+
+struct tree
+store_tree(const struct store *s, const struct generation *g)
+{
+	return (struct tree){.manifest = &g->manifest, .dir = s->objects,
+	    .is_store = true};
+}
+
+static int
+newest_first(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x > *y ? -1 : *x < *y;
+}
+
+int
+store_serials(const struct store *s, uint64_t **serials, size_t *n,
+    struct err *e)
+{
+	struct strv names = STRV_INIT;
+	size_t i;
+
+	*n = 0;
+	*serials = NULL;
+	if (fs_list(s->generations, &names, e) < 0) {
+		strv_clear(&names);
+		return -1;
+	}
+	*serials = mem_zero(names.n, sizeof(**serials));
+	for (i = 0; i < names.n; i++)
+		if (strspn(names.v[i], "0123456789") == strlen(names.v[i]))
+			(*serials)[(*n)++] = strtoull(names.v[i], NULL, 10);
+	strv_clear(&names);
+	if (*n > 1)
+		qsort(*serials, *n, sizeof(**serials), newest_first);
+	return 0;
+}
+
+static int
+load_files(int dir, struct generation *g, struct err *e)
+{
+	struct buf ledger = BUF_INIT;
+	int status = -1;
+
+	if (fs_read(dir, MANIFEST_NAME, MANIFEST_LIMIT, &g->text, e) == 0 &&
+	    fs_read(dir, MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &g->signature,
+	    e) == 0 &&
+	    fs_read(dir, LEDGER, MANIFEST_LIMIT, &ledger, e) == 0 &&
+	    manifest_parse(&g->manifest, buf_cstr(&g->text), g->text.n, true,
+	    MANIFEST_NAME, e) == 0)
+		status = ledger_parse(&g->ledger, buf_cstr(&ledger), ledger.n,
+		    e);
+	buf_clear(&ledger);
+	return status;
+}
+
+static int
+load(const struct store *s, uint64_t serial, struct generation *g,
+    struct err *e)
+{
+	char name[SERIAL_TEXT];
+	int dir, status;
+
+	snprintf(name, sizeof(name), "%" PRIu64, serial);
+	if (!fs_exists(s->generations, name))
+		return err_set(e, ERR_MISSING, "generation %s is not kept any "
+		    "more, or never was: see list of kept ones with -v", name);
+	dir = fs_open_subdir(s->generations, name, e);
+	if (dir < 0)
+		return -1;
+	status = load_files(dir, g, e);
+	close(dir);
+	if (status == 0 && g->manifest.serial != serial)
+		status = err_set(e, ERR_DATA, "has serial %" PRIu64,
+		    g->manifest.serial);
+	if (status < 0)
+		err_wrap(e, "generation %s", name);
+	return status;
+}
+
+int
+store_load(const struct store *s, uint64_t serial, struct generation *g,
+    struct err *e)
+{
+	uint64_t *serials;
+	size_t n;
+
+	if (serial == 0) {
+		if (store_serials(s, &serials, &n, e) < 0)
+			return -1;
+		serial = n > 0 ? serials[0] : 0;
+		free(serials);
+	}
+	return serial == 0 ? 0 : load(s, serial, g, e);
+}
+
+static int
+write_generation(int dir, const struct generation *g, struct err *e)
+{
+	struct buf ledger = BUF_INIT;
+	int status = -1;
+
+	ledger_write(&g->ledger, &ledger);
+	if (fs_write(dir, MANIFEST_NAME, buf_cstr(&g->text), g->text.n, 0644,
+	    e) == 0 && fs_write(dir, MANIFEST_SIGNATURE,
+	    buf_cstr(&g->signature), g->signature.n, 0644, e) == 0)
+		status = fs_write(dir, LEDGER, buf_cstr(&ledger), ledger.n,
+		    0644, e);
+	buf_clear(&ledger);
+	return status;
+}
+
+int
+store_commit(struct store *s, const struct generation *g, struct err *e)
+{
+	char name[SERIAL_TEXT];
+	int dir, status;
+
+	snprintf(name, sizeof(name), "%" PRIu64, g->manifest.serial);
+	if (fs_remove_tree(s->generations, NEXT, e) < 0)
+		return -1;
+	dir = open_sub(s->generations, NEXT, e);
+	if (dir < 0)
+		return -1;
+	status = write_generation(dir, g, e);
+	close(dir);
+	/* Data first, then the name that makes it count. */
+	if (status == 0)
+		status = fs_sync_all(s->dir, e);
+	if (status == 0 &&
+	    renameat(s->generations, NEXT, s->generations, name) < 0)
+		status = err_sys(e, "rename generation to '%s'", name);
+	if (status == 0)
+		status = fs_sync_dir(s->generations, e);
+	return status;
+}
+
+/* ------------------------------------------------------------ collecting */
+
+/* Hashes that some generation lists: sorted, then searched. */
+struct hashes {
+	uint8_t (*v)[HASH_SIZE];
+	size_t n;
+	size_t cap;
+};
+
+static int
+by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, HASH_SIZE);
+}
+
+/* No more of a manifest is looked at than the hashes its lines begin with. */
+static int
+add_hashes(const struct store *s, uint64_t serial, struct hashes *h,
+    struct err *e)
+{
+	char *path = mem_format("%" PRIu64 "/" MANIFEST_NAME, serial);
+	struct buf text = BUF_INIT;
+	const char *p, *end;
+	int status = fs_read(s->generations, path, MANIFEST_LIMIT, &text, e);
+
+	p = buf_cstr(&text);
+	end = p + text.n;
+	while (status == 0 && p < end) {
+		if (h->n == h->cap) {
+			h->cap = mem_grow(h->cap, h->n + 1);
+			h->v = mem_resize(h->v, h->cap, sizeof(*h->v));
+		}
+		if (end - p > 2 * HASH_SIZE && hash_parse(p, h->v[h->n]))
+			h->n++;
+		p = memchr(p, '\n', (size_t)(end - p));
+		p = p ? p + 1 : end;
+	}
+	free(path);
+	buf_clear(&text);
+	return status;
+}
+
+static int
+remove_unlisted(const struct store *s, const struct hashes *h, struct err *e)
+{
+	struct strv names = STRV_INIT;
+	uint8_t sha256[HASH_SIZE];
+	size_t i, removed = 0;
+	int status = fs_list(s->objects, &names, e);
+
+	for (i = 0; i < names.n && status == 0; i++) {
+		if (strlen(names.v[i]) == 2 * HASH_SIZE &&
+		    hash_parse(names.v[i], sha256) && h->n > 0 &&
+		    bsearch(sha256, h->v, h->n, HASH_SIZE, by_bytes) != NULL)
+			continue;
+		if (unlinkat(s->objects, names.v[i], 0) < 0)
+			status = err_sys(e, "remove object '%s'", names.v[i]);
+		removed++;
+	}
+	log_detail("removed %zu objects that no generation needs", removed);
+	strv_clear(&names);
+	return status;
+}
+
+static int
+prune(struct store *s, const uint64_t *serials, size_t n, uint64_t keep,
+    bool *pruned, struct err *e)
+{
+	char name[SERIAL_TEXT];
+	size_t i;
+
+	for (i = keep > 0 ? (size_t)keep : 1; i < n; i++) {
+		snprintf(name, sizeof(name), "%" PRIu64, serials[i]);
+		if (fs_remove_tree(s->generations, name, e) < 0)
+			return -1;
+		*pruned = true;
+	}
+	return fs_remove_tree(s->generations, NEXT, e);
+}
+
+int
+store_collect(struct store *s, uint64_t keep, struct err *e)
+{
+	struct hashes h = {NULL, 0, 0};
+	bool pruned = s->was_interrupted;
+	uint64_t *serials;
+	size_t n, i;
+	int status;
+
+	if (store_serials(s, &serials, &n, e) < 0)
+		return -1;
+	status = prune(s, serials, n, keep, &pruned, e);
+	if (status == 0 && pruned) {
+		for (i = 0; i < n && i < (keep ? keep : 1) && status == 0; i++)
+			status = add_hashes(s, serials[i], &h, e);
+		if (h.n > 1)
+			qsort(h.v, h.n, sizeof(*h.v), by_bytes);
+		if (status == 0)
+			status = remove_unlisted(s, &h, e);
+	}
+	free(h.v);
+	free(serials);
+	if (status == 0 && unlinkat(s->dir, UNFINISHED, 0) < 0 &&
+	    errno != ENOENT)
+		status = err_sys(e, "remove '" UNFINISHED "'");
+	if (status == 0)
+		s->was_interrupted = false;
+	return status;
+}
+
+void
+generation_clear(struct generation *g)
+{
+	manifest_clear(&g->manifest);
+	buf_clear(&g->text);
+	buf_clear(&g->signature);
+	ledger_clear(&g->ledger);
+	*g = (struct generation)GENERATION_INIT;
+}

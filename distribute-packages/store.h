@@ -1,0 +1,71 @@
+/*
+ * The orchestrator's own copy of what is published:
+ *
+ *	<state>/lock
+ *	<state>/objects/<sha256>		every file, named by its hash
+ *	<state>/generations/<serial>/	SHA256SUMS, SHA256SUMS.asc, ledger
+ *	<state>/unfinished		there while a run adds objects
+ *
+ * A generation is nothing but its manifest, so making one current is the
+ * rename of one small directory, and the newest serial is the current one.
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "distribute-packages/ledger.h"
+#include "lib/err.h"
+#include "lib/manifest.h"
+#include "lib/tree.h"
+
+struct store {
+	int dir;
+	int objects;
+	int generations;
+	int lock;	/* -1: opened for reading */
+	bool was_interrupted;
+};
+#define STORE_INIT {-1, -1, -1, -1, false}
+
+struct generation {
+	struct manifest manifest;	/* serial 0: there is none yet */
+	struct buf text;
+	struct buf signature;
+	struct ledger ledger;
+};
+#define GENERATION_INIT {.manifest = MANIFEST_INIT}
+
+/*
+ * Opens the state directory, made where missing. For writing the lock is
+ * taken, and what an interrupted run has left is noted for store_collect.
+ */
+int store_open(struct store *s, const char *path, bool for_writing,
+    struct err *e);
+void store_close(struct store *s);	/* accepts what was never opened */
+
+/* Call before the first object is added: marks the store as unfinished. */
+int store_begin(struct store *s, struct err *e);
+
+/* Loads a generation; serial 0: the newest, an empty one where none is. */
+int store_load(const struct store *s, uint64_t serial, struct generation *g,
+    struct err *e);
+/* The serials that are kept, newest first; then free. */
+int store_serials(const struct store *s, uint64_t **serials, size_t *n,
+    struct err *e);
+/* The generation's files as a tree. */
+struct tree store_tree(const struct store *s, const struct generation *g);
+
+/* Makes g, which is complete and signed, the current one. */
+int store_commit(struct store *s, const struct generation *g, struct err *e);
+
+/*
+ * Removes generations beyond the newest `keep` and, if there were any or a
+ * run was interrupted, the objects that no generation lists.
+ */
+int store_collect(struct store *s, uint64_t keep, struct err *e);
+
+void generation_clear(struct generation *g);
+
+#endif
