@@ -63,6 +63,17 @@ verify(const struct conf *conf, const struct tree *t, const struct buf *text,
 	return status;
 }
 
+/* A web root leads to its live generation, everything else is a tree. */
+static int
+open_tree(const char *path, struct err *e)
+{
+	char *live = mem_format("%s/.releases/current", path);
+	int dir = fs_open_dir(access(live, F_OK) == 0 ? live : path, e);
+
+	free(live);
+	return dir;
+}
+
 static int
 verify_directory(const struct conf *conf, const char *path, struct err *e)
 {
@@ -71,7 +82,7 @@ verify_directory(const struct conf *conf, const char *path, struct err *e)
 	struct tree t = {.manifest = &m, .is_store = false};
 	int status = -1;
 
-	t.dir = fs_open_dir(path, e);
+	t.dir = open_tree(path, e);
 	if (t.dir >= 0 &&
 	    fs_read(t.dir, MANIFEST_NAME, MANIFEST_LIMIT, &text, e) == 0 &&
 	    fs_read(t.dir, MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &signature,

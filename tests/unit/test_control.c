@@ -242,6 +242,7 @@ dpkg(const char *a, const char *operator, const char *b)
 
 	assert_true(pid >= 0);
 	if (pid == 0) {
+		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 		if (b != NULL)
 			execlp("dpkg", "dpkg", "--compare-versions", a,
 			    operator, b, NULL);
@@ -250,7 +251,7 @@ dpkg(const char *a, const char *operator, const char *b)
 		_exit(9);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
-	assert_true(WIFEXITED(status) && WEXITSTATUS(status) < 2);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) <= 2);
 	return WEXITSTATUS(status) == 0;
 }
 

@@ -3,6 +3,8 @@
  */
 #include "tests/unit/support.h"
 
+#include <sys/resource.h>
+
 #include "lib/cleanup.h"
 #include "lib/deb.h"
 #include "lib/hash.h"
@@ -747,8 +749,8 @@ control_after_other_files_is_found(void **state)
 
 	(void)state;
 	put_str("control", CONTROL);
-	run("mkdir -p d && tar -czf late.tar.gz --no-recursion . ./md5sums "
-	    "./control");
+	run("mkdir -p d && cp control d && echo x >d/md5sums && tar -C d "
+	    "-czf late.tar.gz --no-recursion . ./md5sums ./control");
 	wrap_as(&ar, "control.tar.gz", "late.tar.gz");
 	assert_accepted(&ar);
 	buf_clear(&ar);
@@ -1009,21 +1011,29 @@ empty_lines_around_the_paragraph_are_dropped(void **state)
  * A small file unpacks to a mebibyte of newlines: looking at each of them
  * must not mean looking at all that follow.
  */
-static void
-a_mebibyte_of_newlines_at_the_end_is_soon_read(void **state)
+static int
+parse_newlines(void *arg)
 {
+	struct rlimit bound = {10, 10};	/* seconds of the processor */
 	struct buf text = BUF_INIT;
 	struct deb d = DEB_INIT;
 	struct err e = ERR_INIT;
 
-	(void)state;
+	(void)arg;
+	setrlimit(RLIMIT_CPU, &bound);
 	buf_str(&text, CONTROL);
 	memset(buf_room(&text, DEB_CONTROL_LIMIT), '\n', DEB_CONTROL_LIMIT);
 	text.n = DEB_CONTROL_LIMIT;
-	assert_ok(parse(text.p, text.n, &d, &e), e);
-	assert_string_equal(buf_cstr(&d.control), CONTROL);
-	deb_clear(&d);
-	buf_clear(&text);
+	if (parse(text.p, text.n, &d, &e) < 0)
+		return 1;
+	return strcmp(buf_cstr(&d.control), CONTROL) == 0 ? 0 : 2;
+}
+
+static void
+a_mebibyte_of_newlines_at_the_end_is_soon_read(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(parse_newlines, NULL), 0);
 }
 
 static void

@@ -1,0 +1,239 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "deploy-repo/cmd.h"
+#include "deploy-repo/intake.h"
+#include "deploy-repo/site.h"
+#include "deploy-repo/switch.h"
+#include "lib/drop.h"
+#include "lib/fs.h"
+#include "lib/log.h"
+#include "lib/report.h"
+
+#define LIVE "LIVE"
+
+/* Where the generation comes from. */
+struct origin {
+	bool is_tar;
+	uint64_t serial;	/* 0: the newest drop */
+	int inbox;		/* -1: there is none */
+	struct drop *drops;
+	size_t n;
+};
+
+/* --------------------------------------------------------- after the swap */
+
+/* What distribute-packages send compares with: the pair changes at once. */
+static int
+leave_manifest(const struct kept *k, int inbox, struct err *e)
+{
+	static const char next[] = LIVE ".part";
+	int dir, status;
+
+	if (fs_remove_tree(inbox, next, e) < 0)
+		return -1;
+	if (mkdirat(inbox, next, 0755) < 0)
+		return err_sys(e, "make directory '%s'", next);
+	dir = fs_open_subdir(inbox, next, e);
+	if (dir < 0)
+		return -1;
+	status = fs_write(dir, MANIFEST_NAME, k->text.p, k->text.n, 0644, e);
+	if (status == 0)
+		status = fs_write(dir, MANIFEST_SIGNATURE, k->signature.p,
+		    k->signature.n, 0644, e);
+	close(dir);
+	if (status < 0)
+		return -1;
+	if (renameat2(inbox, next, inbox, LIVE, RENAME_EXCHANGE) < 0 &&
+	    renameat(inbox, next, inbox, LIVE) < 0)
+		return err_sys(e, "rename '%s' to '" LIVE "'", next);
+	return fs_remove_tree(inbox, next, e);
+}
+
+/* Drops of this generation and of older ones have served. */
+static int
+consume_drops(const struct origin *o, uint64_t serial, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < o->n; i++)
+		if (o->drops[i].serial <= serial &&
+		    fs_remove_tree(o->inbox, o->drops[i].name, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* The generation is public: what fails now is only worth a warning. */
+static void
+tidy(const struct site *s, const struct kept *k, const struct origin *o)
+{
+	struct err e = ERR_INIT;
+
+	if (o->inbox >= 0 && (leave_manifest(k, o->inbox, &e) < 0 ||
+	    consume_drops(o, k->manifest.serial, &e) < 0))
+		log_warning("inbox: %s", e.text);
+	if (site_prune(s, false, &e) < 0)
+		log_warning("%s", e.text);
+}
+
+static int
+print_record(const struct tool_call *call, const struct manifest *m,
+    struct err *e)
+{
+	static const struct report_column columns[] = {
+		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT},
+		{"date", REPORT_TEXT}, {"files", REPORT_NUMBER},
+	};
+	struct report *r = report_open(columns, COUNT(columns),
+	    call->wants_json);
+	char serial[SERIAL_TEXT], date[DATE_TEXT], files[24];
+
+	snprintf(serial, sizeof(serial), "%" PRIu64, m->serial);
+	snprintf(files, sizeof(files), "%zu", m->n);
+	manifest_format_date(m->date, date);
+	report_row(r, serial, m->release, date, files);
+	return report_close(r, e);
+}
+
+/* ------------------------------------------------------------- deploying */
+
+static int
+make_live(const struct tool_call *call, struct intake *in, struct err *e)
+{
+	const struct manifest *m = &in->in.manifest;
+	struct site *s = in->site;
+
+	if (in->is_known && s->live == m->serial) {
+		log_notice("generation %" PRIu64 " is live already", m->serial);
+		return 0;
+	}
+	if (call->is_dry_run) {
+		log_notice("dry run: generation %" PRIu64 ", %s, is good and "
+		    "would go live", m->serial, m->release);
+		return 0;
+	}
+	if (!in->is_known && intake_commit(in, e) < 0)
+		return -1;
+	if (switch_to(s, m, e) < 0)
+		return -1;
+	log_notice("generation %" PRIu64 " is live: %s, %zu files", m->serial,
+	    m->release, m->n);
+	return 0;
+}
+
+static const char *
+choose_drop(const struct origin *o, struct err *e)
+{
+	size_t i;
+
+	for (i = o->n; i-- > 0;)
+		if (o->serial == 0 || o->drops[i].serial == o->serial)
+			return o->drops[i].name;
+	if (o->serial != 0)
+		err_set(e, ERR_MISSING, "no complete drop of generation %"
+		    PRIu64 " in the inbox", o->serial);
+	else
+		err_set(e, ERR_MISSING, "no complete drop in the inbox: run "
+		    "distribute-packages send, or give a tar on stdin");
+	return NULL;
+}
+
+static int
+take(struct intake *in, const struct origin *o, struct err *e)
+{
+	const char *name;
+
+	if (o->is_tar)
+		return intake_tar(in, STDIN_FILENO, e);
+	name = choose_drop(o, e);
+	if (name == NULL)
+		return -1;
+	log_notice("taking drop %s", name);
+	return intake_drop(in, o->inbox, name, e);
+}
+
+/* A job that runs a second time finds its drop gone: all is done. */
+static bool
+is_done_already(const struct site *s, const struct origin *o)
+{
+	return !o->is_tar && o->n == 0 && s->live != 0 &&
+	    (o->serial == 0 || o->serial == s->live);
+}
+
+static int
+repeat(const struct tool_call *call, const struct site *s, struct err *e)
+{
+	struct kept k = KEPT_INIT;
+	int status = site_load(s, s->live, &k, e);
+
+	if (status == 0) {
+		log_notice("nothing to do: no drop waits, generation %" PRIu64
+		    " is live", s->live);
+		status = print_record(call, &k.manifest, e);
+	}
+	kept_clear(&k);
+	return status;
+}
+
+static int
+deploy(const struct tool_call *call, struct site *s, const struct origin *o,
+    struct err *e)
+{
+	struct intake in = INTAKE_INIT;
+	int status = -1;
+
+	if (is_done_already(s, o))
+		return repeat(call, s, e);
+	in.site = s;
+	in.allow_older = options.allow_older;
+	in.trusted = site_trusted(call->conf, e);
+	if (in.trusted != NULL && take(&in, o, e) == 0)
+		status = make_live(call, &in, e);
+	if (status == 0 && !call->is_dry_run) {
+		tidy(s, &in.in, o);
+		status = print_record(call, &in.in.manifest, e);
+	}
+	pgp_close(in.trusted);
+	intake_clear(&in);
+	return status;
+}
+
+static int
+find_origin(const struct tool_call *call, struct origin *o, struct err *e)
+{
+	o->inbox = site_open_inbox(call->conf);
+	if (call->n_args > 0 && strcmp(call->args[0], "-") == 0)
+		o->is_tar = true;
+	else if (call->n_args > 0 &&
+	    cmd_parse_serial(call->args[0], &o->serial, e) < 0)
+		return -1;
+	if (o->is_tar && isatty(STDIN_FILENO))
+		return err_set(e, ERR_USAGE, "standard input is a terminal: "
+		    "distribute-packages export | deploy-repo -");
+	return o->inbox < 0 ? 0 :
+	    drop_list_generations(o->inbox, &o->drops, &o->n, e);
+}
+
+int
+cmd_deploy(const struct tool_call *call, struct err *e)
+{
+	struct site s = SITE_INIT;
+	struct origin o = {.inbox = -1};
+	int status = find_origin(call, &o, e);
+
+	if (status == 0)
+		status = site_open(&s, call->conf, true, e);
+	if (status == 0)
+		status = deploy(call, &s, &o, e);
+	site_close(&s);
+	drop_list_free(o.drops, o.n);
+	if (o.inbox >= 0)
+		close(o.inbox);
+	return status;
+}

@@ -1,0 +1,150 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deploy-repo/cmd.h"
+#include "deploy-repo/site.h"
+#include "lib/drop.h"
+#include "lib/report.h"
+#include "lib/tree.h"
+
+/* As text: what stands in the records of list and status. */
+struct facts {
+	char serial[SERIAL_TEXT];
+	char date[DATE_TEXT];
+	char files[24];
+	char bytes[24];
+};
+
+static int
+find_facts(const struct site *s, uint64_t serial, struct kept *k,
+    struct facts *facts, struct err *e)
+{
+	struct tree t = {.manifest = &k->manifest};
+	uint64_t total = 0, size;
+	size_t i;
+
+	if (site_load(s, serial, k, e) < 0)
+		return -1;
+	t.dir = site_open_generation(s, serial, e);
+	if (t.dir < 0)
+		return -1;
+	for (i = 0; i < k->manifest.n; i++)
+		if (tree_size(&t, &k->manifest.v[i], &size, e) == 0)
+			total += size;
+	close(t.dir);
+	snprintf(facts->serial, sizeof(facts->serial), "%" PRIu64, serial);
+	manifest_format_date(k->manifest.date, facts->date);
+	snprintf(facts->files, sizeof(facts->files), "%zu", k->manifest.n);
+	snprintf(facts->bytes, sizeof(facts->bytes), "%" PRIu64, total);
+	return 0;
+}
+
+static int
+list_site(const struct tool_call *call, const struct site *s, struct err *e)
+{
+	static const struct report_column columns[] = {
+		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT},
+		{"date", REPORT_TEXT}, {"files", REPORT_NUMBER},
+		{"bytes", REPORT_NUMBER}, {"live", REPORT_BOOL},
+	};
+	struct err ignored = ERR_INIT;
+	struct kept k = KEPT_INIT;
+	struct facts facts;
+	struct report *r;
+	uint64_t *serials;
+	int status = 0;
+	size_t n, i;
+
+	if (site_serials(s, &serials, &n, e) < 0)
+		return -1;
+	r = report_open(columns, COUNT(columns), call->wants_json);
+	for (i = 0; i < n && status == 0; i++) {
+		status = find_facts(s, serials[i], &k, &facts, e);
+		if (status == 0)
+			report_row(r, facts.serial, k.manifest.release,
+			    facts.date, facts.files, facts.bytes,
+			    serials[i] == s->live ? "live" : "");
+		kept_clear(&k);
+	}
+	free(serials);
+	if (report_close(r, status == 0 ? e : &ignored) < 0)
+		status = -1;
+	return status;
+}
+
+int
+cmd_list(const struct tool_call *call, struct err *e)
+{
+	struct site s = SITE_INIT;
+	int status = site_open(&s, call->conf, false, e);
+
+	if (status == 0)
+		status = list_site(call, &s, e);
+	site_close(&s);
+	return status;
+}
+
+/* "8 9": the serials of the complete drops in the inbox. */
+static void
+waiting(const struct conf *conf, struct buf *text)
+{
+	int inbox = site_open_inbox(conf);
+	struct err ignored = ERR_INIT;
+	struct drop *drops = NULL;
+	size_t n = 0, i;
+
+	if (inbox < 0)
+		return;
+	(void)drop_list_generations(inbox, &drops, &n, &ignored);
+	for (i = 0; i < n; i++)
+		buf_addf(text, i ? " %" PRIu64 : "%" PRIu64, drops[i].serial);
+	drop_list_free(drops, n);
+	close(inbox);
+}
+
+static int
+print_status(const struct tool_call *call, const struct site *s,
+    struct err *e)
+{
+	static const struct report_column columns[] = {
+		{"key", REPORT_TEXT}, {"value", REPORT_TEXT},
+	};
+	struct buf drops = BUF_INIT;
+	struct kept k = KEPT_INIT;
+	struct facts facts = {"", "", "", ""};
+	struct report *r;
+	int status = 0;
+
+	if (s->live != 0)
+		status = find_facts(s, s->live, &k, &facts, e);
+	if (status == 0) {
+		waiting(call->conf, &drops);
+		r = report_open(columns, COUNT(columns), call->wants_json);
+		report_row(r, "root", s->path);
+		report_row(r, "live", facts.serial);
+		report_row(r, "release", k.manifest.release);
+		report_row(r, "date", facts.date);
+		report_row(r, "files", facts.files);
+		report_row(r, "bytes", facts.bytes);
+		report_row(r, "waiting", buf_cstr(&drops));
+		status = report_close(r, e);
+	}
+	kept_clear(&k);
+	buf_clear(&drops);
+	return status;
+}
+
+int
+cmd_status(const struct tool_call *call, struct err *e)
+{
+	struct site s = SITE_INIT;
+	int status = site_open(&s, call->conf, false, e);
+
+	if (status == 0)
+		status = print_status(call, &s, e);
+	site_close(&s);
+	return status;
+}

@@ -1,0 +1,360 @@
+#include "deploy-repo/intake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/fs.h"
+#include "lib/log.h"
+#include "lib/path.h"
+#include "lib/tree.h"
+
+/* -------------------------------------------------------------- judging */
+
+static int
+is_same(struct intake *in, uint64_t serial, bool *same, struct err *e)
+{
+	struct kept k = KEPT_INIT;
+	int status = site_load(in->site, serial, &k, e);
+
+	*same = status == 0 && hash_equal(k.manifest.self,
+	    in->in.manifest.self);
+	kept_clear(&k);
+	return status;
+}
+
+/* "previous" makes a chain; a gap in it is worth a word. */
+static int
+say_chain(struct intake *in, struct err *e)
+{
+	const struct manifest *m = &in->in.manifest;
+	struct kept live = KEPT_INIT;
+	int status = 0;
+
+	if (in->site->live == 0 || m->serial <= in->site->live)
+		return 0;
+	if (m->serial > in->site->live + 1)
+		log_notice("generation %" PRIu64 " follows %" PRIu64
+		    " directly: those between were never deployed here",
+		    m->serial, in->site->live);
+	else if (site_load(in->site, in->site->live, &live, e) < 0)
+		status = -1;
+	else if (!m->has_previous ||
+	    !hash_equal(m->previous, live.manifest.self))
+		log_warning("generation %" PRIu64 " does not name the live one "
+		    "as its predecessor: was the live one made elsewhere?",
+		    m->serial);
+	kept_clear(&live);
+	return status;
+}
+
+/* The signature first: nothing else in the manifest is believed before. */
+int
+intake_judge(struct intake *in, struct err *e)
+{
+	struct manifest *m = &in->in.manifest;
+	char name[SERIAL_TEXT];
+	bool same = false;
+
+	if (pgp_verify(in->trusted, buf_cstr(&in->in.text), in->in.text.n,
+	    buf_cstr(&in->in.signature), in->in.signature.n,
+	    MANIFEST_SIGNATURE, e) < 0 ||
+	    manifest_parse(m, buf_cstr(&in->in.text), in->in.text.n, true,
+	    MANIFEST_NAME, e) < 0)
+		return -1;
+	if (m->serial < in->site->live && !in->allow_older)
+		return err_set(e, ERR_REFUSED, "serial %" PRIu64 " is older "
+		    "than the live %" PRIu64 " (--allow-older, if that is "
+		    "meant)", m->serial, in->site->live);
+	snprintf(name, sizeof(name), "%" PRIu64, m->serial);
+	if (fs_exists(in->site->releases, name)) {
+		if (is_same(in, m->serial, &same, e) < 0)
+			return -1;
+		if (!same)
+			return err_set(e, ERR_DATA, "another generation with "
+			    "serial %s is here already", name);
+		in->is_known = true;
+		return 0;
+	}
+	in->placed = mem_zero(m->n, sizeof(*in->placed));
+	return say_chain(in, e);
+}
+
+/* --------------------------------------------------------------- placing */
+
+static int
+open_next(struct intake *in, struct err *e)
+{
+	snprintf(in->name, sizeof(in->name), "next.%ld", (long)getpid());
+	if (mkdirat(in->site->releases, in->name, 0755) < 0)
+		return err_sys(e, "make directory '%s'", in->name);
+	in->dir = fs_open_subdir(in->site->releases, in->name, e);
+	return in->dir < 0 ? -1 : 0;
+}
+
+struct out *
+intake_file(struct intake *in, size_t index, int *at, struct digest *d,
+    struct err *e)
+{
+	const char *path = in->in.manifest.v[index].path;
+	const char *base = path_base(path);
+	char *parent;
+
+	if (in->dir < 0 && open_next(in, e) < 0)
+		return NULL;
+	if (fs_make_parents(in->dir, path, e) < 0)
+		return NULL;
+	parent = base > path ? mem_dupn(path, (size_t)(base - path) - 1) :
+	    mem_dup(".");
+	*at = base > path ? fs_open_subdir(in->dir, parent, e) :
+	    fcntl(in->dir, F_DUPFD_CLOEXEC, 0);
+	free(parent);
+	if (*at < 0)
+		return NULL;
+	return out_file(*at, base, 0644, OUT_LATER, d);
+}
+
+static int
+dress(struct intake *in, int dir, const char *name, struct err *e)
+{
+	struct timespec times[2] = {
+		{.tv_sec = (time_t)in->in.manifest.date},
+		{.tv_sec = (time_t)in->in.manifest.date},
+	};
+
+	/* Web servers derive Last-Modified and ETag from it. */
+	if (utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "set the time of '%s'", name);
+	if (in->site->owner != (uid_t)-1 && fchownat(dir, name,
+	    in->site->owner, in->site->group, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "set the owner of '%s'", name);
+	return 0;
+}
+
+int
+intake_file_done(struct intake *in, size_t index, struct out *o, int at,
+    const struct digest *d, struct err *e)
+{
+	const struct manifest_entry *f = &in->in.manifest.v[index];
+	int status = out_commit(o, e);
+
+	if (status == 0 && !hash_equal(d->sha256, f->sha256))
+		status = err_set(e, ERR_DATA, "'%s' does not have the hash "
+		    "that is listed", f->path);
+	if (status == 0)
+		status = dress(in, at, path_base(f->path), e);
+	close(at);
+	in->placed[index] = status == 0;
+	return status;
+}
+
+/* A file that some generation here has, or that was just placed. */
+struct source {
+	uint8_t sha256[HASH_SIZE];
+	uint64_t serial;	/* 0: in the new generation itself */
+	const char *path;
+};
+
+struct sources {
+	struct kept *kept;
+	size_t n_kept;
+	struct source *v;	/* by hash */
+	size_t n;
+};
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const struct source *x = a, *y = b;
+
+	return memcmp(x->sha256, y->sha256, HASH_SIZE);
+}
+
+static void
+add_sources(struct sources *s, const struct manifest *m, uint64_t serial,
+    const bool *only)
+{
+	size_t i;
+
+	s->v = mem_resize(s->v, s->n + m->n, sizeof(*s->v));
+	for (i = 0; i < m->n; i++) {
+		if (only != NULL && !only[i])
+			continue;
+		memcpy(s->v[s->n].sha256, m->v[i].sha256, HASH_SIZE);
+		s->v[s->n].serial = serial;
+		s->v[s->n++].path = m->v[i].path;
+	}
+}
+
+/* Only needed when the live generation has not got the file at its path. */
+static int
+load_sources(struct intake *in, struct sources *s, struct err *e)
+{
+	uint64_t *serials;
+	size_t n, i;
+	int status = 0;
+
+	if (site_serials(in->site, &serials, &n, e) < 0)
+		return -1;
+	s->kept = mem_zero(n, sizeof(*s->kept));
+	for (i = 0; i < n && status == 0; i++) {
+		status = site_load(in->site, serials[i], &s->kept[i], e);
+		s->n_kept++;
+		if (status == 0)
+			add_sources(s, &s->kept[i].manifest, serials[i], NULL);
+	}
+	free(serials);
+	add_sources(s, &in->in.manifest, 0, in->placed);
+	if (s->n > 1)
+		qsort(s->v, s->n, sizeof(*s->v), by_hash);
+	return status;
+}
+
+static void
+sources_clear(struct sources *s)
+{
+	size_t i;
+
+	for (i = 0; i < s->n_kept; i++)
+		kept_clear(&s->kept[i]);
+	free(s->kept);
+	free(s->v);
+}
+
+static int
+link_from(struct intake *in, uint64_t serial, const char *from,
+    const char *path, struct err *e)
+{
+	char name[SERIAL_TEXT + PATH_LIMIT + 2];
+
+	if (serial == 0)
+		snprintf(name, sizeof(name), "%s/%s", in->name, from);
+	else
+		snprintf(name, sizeof(name), "%" PRIu64 "/%s", serial, from);
+	if (linkat(in->site->releases, name, in->dir, path, 0) < 0)
+		return err_sys(e, "link '%s' to '%s'", name, path);
+	return 0;
+}
+
+static int
+link_by_hash(struct intake *in, struct sources *s,
+    const struct manifest_entry *f, struct err *e)
+{
+	struct source key, *found;
+
+	if (s->kept == NULL && load_sources(in, s, e) < 0)
+		return -1;
+	memcpy(key.sha256, f->sha256, HASH_SIZE);
+	found = s->n == 0 ? NULL :
+	    bsearch(&key, s->v, s->n, sizeof(*s->v), by_hash);
+	if (found == NULL)
+		return err_set(e, ERR_DATA, "'%s' is listed, but neither sent "
+		    "nor in a generation that is kept here", f->path);
+	return link_from(in, found->serial, found->path, f->path, e);
+}
+
+/* True if a and b lie in the same directory. */
+static bool
+same_parent(const char *a, const char *b)
+{
+	size_t n = (size_t)(path_base(a) - a);
+
+	return n == (size_t)(path_base(b) - b) && memcmp(a, b, n) == 0;
+}
+
+/* What was not sent is linked from the generations that are here. */
+static int
+link_rest(struct intake *in, struct err *e)
+{
+	const struct manifest *m = &in->in.manifest;
+	const struct manifest_entry *f, *same;
+	struct sources sources = {NULL, 0, NULL, 0};
+	struct kept live = KEPT_INIT;
+	const char *before = "";
+	int status = 0;
+	size_t i;
+
+	if (in->site->live != 0)
+		status = site_load(in->site, in->site->live, &live, e);
+	for (i = 0; i < m->n && status == 0; i++) {
+		if (in->placed[i])
+			continue;
+		f = &m->v[i];
+		if (!same_parent(before, f->path))
+			status = fs_make_parents(in->dir, f->path, e);
+		before = f->path;
+		same = manifest_find(&live.manifest, f->path);
+		if (status == 0 && same != NULL &&
+		    hash_equal(same->sha256, f->sha256))
+			status = link_from(in, in->site->live, f->path,
+			    f->path, e);
+		else if (status == 0)
+			status = link_by_hash(in, &sources, f, e);
+	}
+	sources_clear(&sources);
+	kept_clear(&live);
+	return status;
+}
+
+static int
+write_manifest(struct intake *in, struct err *e)
+{
+	const struct kept *k = &in->in;
+
+	if (fs_write(in->dir, MANIFEST_NAME, k->text.p, k->text.n, 0644,
+	    e) < 0 || fs_write(in->dir, MANIFEST_SIGNATURE, k->signature.p,
+	    k->signature.n, 0644, e) < 0 ||
+	    dress(in, in->dir, MANIFEST_NAME, e) < 0)
+		return -1;
+	return dress(in, in->dir, MANIFEST_SIGNATURE, e);
+}
+
+int
+intake_complete(struct intake *in, struct err *e)
+{
+	struct tree tree = {.manifest = &in->in.manifest};
+
+	if (in->dir < 0 && open_next(in, e) < 0)
+		return -1;
+	if (link_rest(in, e) < 0 || write_manifest(in, e) < 0)
+		return -1;
+	tree.dir = in->dir;
+	return tree_check_apt(&tree, in->trusted, (int64_t)time(NULL), e);
+}
+
+int
+intake_commit(struct intake *in, struct err *e)
+{
+	char name[SERIAL_TEXT];
+
+	/* On the disk before it has the name that says it is whole. */
+	if (fs_sync_all(in->dir, e) < 0)
+		return -1;
+	snprintf(name, sizeof(name), "%" PRIu64, in->in.manifest.serial);
+	if (renameat(in->site->releases, in->name, in->site->releases,
+	    name) < 0)
+		return err_sys(e, "rename '%s' to '%s'", in->name, name);
+	close(in->dir);
+	in->dir = -1;
+	return fs_sync_dir(in->site->releases, e);
+}
+
+void
+intake_clear(struct intake *in)
+{
+	struct err ignored = ERR_INIT;
+
+	if (in->dir >= 0) {
+		close(in->dir);
+		(void)fs_remove_tree(in->site->releases, in->name, &ignored);
+	}
+	kept_clear(&in->in);
+	free(in->placed);
+	*in = (struct intake)INTAKE_INIT;
+}

@@ -1,0 +1,176 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deploy-repo/intake.h"
+#include "lib/archive.h"
+#include "lib/cleanup.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/path.h"
+
+#define CHUNK ((size_t)256 << 10)
+
+struct stream {
+	int fd;
+	char *chunk;	/* as it comes */
+	char *data;	/* of the member */
+	struct unpack *tar;
+};
+
+static ssize_t
+read_stream(void *arg, const void **chunk, struct err *e)
+{
+	struct stream *s = arg;
+	ssize_t n;
+
+	if (cleanup_check(e) < 0)
+		return -1;
+	do
+		n = read(s->fd, s->chunk, CHUNK);
+	while (n < 0 && errno == EINTR && cleanup_check(e) == 0);
+	if (n < 0)
+		return err_sys(e, "read the tar archive");
+	*chunk = s->chunk;
+	return n;
+}
+
+/* The member's name without "./"; NULL for a directory, which is skipped. */
+static int
+next_file(struct stream *s, const char **path, uint64_t *size, struct err *e)
+{
+	struct member m;
+	int status;
+
+	while ((status = unpack_next(s->tar, &m, e)) > 0) {
+		*path = m.path;
+		*size = m.size;
+		if (path_starts_with(m.path, "./"))
+			*path += 2;
+		if (m.type == MEMBER_OTHER)
+			return err_set(e, ERR_DATA, "'%s' is a link or a "
+			    "device", m.path);
+		if (m.type == MEMBER_FILE)
+			break;
+	}
+	if (status > 0 && !path_is_safe(*path))
+		return err_set(e, ERR_DATA, "unsafe path '%s'", *path);
+	return status;
+}
+
+static int
+read_member(struct stream *s, size_t max, struct buf *b, const char *path,
+    struct err *e)
+{
+	ssize_t n;
+
+	while ((n = unpack_read(s->tar, s->data, CHUNK, e)) > 0) {
+		if ((size_t)n > max - b->n)
+			return err_set(e, ERR_DATA, "'%s' is larger than %zu "
+			    "bytes", path, max);
+		buf_add(b, s->data, (size_t)n);
+	}
+	return (int)n;
+}
+
+static int
+read_first(struct stream *s, const char *wanted, size_t max, struct buf *b,
+    struct err *e)
+{
+	const char *path = "";
+	uint64_t size;
+	int status = next_file(s, &path, &size, e);
+
+	if (status < 0)
+		return -1;
+	if (status == 0 || strcmp(path, wanted) != 0)
+		return err_set(e, ERR_DATA, "'%s' is not where it should be: "
+		    "the archive must be one that distribute-packages export "
+		    "wrote", wanted);
+	return read_member(s, max, b, wanted, e);
+}
+
+static int
+take_member(struct intake *in, struct stream *s, size_t index, struct err *e)
+{
+	struct digest d;
+	struct out *o;
+	ssize_t n;
+	int at;
+
+	o = intake_file(in, index, &at, &d, e);
+	if (o == NULL)
+		return -1;
+	while ((n = unpack_read(s->tar, s->data, CHUNK, e)) > 0) {
+		out_add(o, s->data, (size_t)n);
+		log_progress_add((uint64_t)n);
+	}
+	if (n < 0) {
+		out_discard(o);
+		close(at);
+		return -1;
+	}
+	return intake_file_done(in, index, o, at, &d, e);
+}
+
+static int
+take_members(struct intake *in, struct stream *s, struct err *e)
+{
+	const struct manifest *m = &in->in.manifest;
+	const struct manifest_entry *f;
+	const char *path;
+	uint64_t size;
+	int status;
+
+	while ((status = next_file(s, &path, &size, e)) > 0) {
+		f = manifest_find(m, path);
+		if (f == NULL)
+			return err_set(e, ERR_DATA, "'%s' is not listed in "
+			    MANIFEST_NAME, path);
+		if (in->placed[f - m->v])
+			return err_set(e, ERR_DATA, "'%s' comes twice", path);
+		if (take_member(in, s, (size_t)(f - m->v), e) < 0)
+			return -1;
+	}
+	return status;
+}
+
+/* So that the sender does not die of a broken pipe when we know enough. */
+static int
+drain(struct stream *s, struct err *e)
+{
+	const void *chunk;
+	ssize_t n;
+
+	while ((n = read_stream(s, &chunk, e)) > 0)
+		;
+	return (int)n;
+}
+
+int
+intake_tar(struct intake *in, int fd, struct err *e)
+{
+	struct stream s = {.fd = fd};
+	int status = -1;
+
+	s.chunk = mem_alloc(CHUNK);
+	s.data = mem_alloc(CHUNK);
+	s.tar = unpack_open(UNPACK_TAR, read_stream, &s);
+	log_progress_start("taking files", 0);
+	if (read_first(&s, MANIFEST_NAME, MANIFEST_LIMIT, &in->in.text,
+	    e) == 0 && read_first(&s, MANIFEST_SIGNATURE, SIGNATURE_LIMIT,
+	    &in->in.signature, e) == 0 && intake_judge(in, e) == 0)
+		status = 0;
+	if (status == 0 && !in->is_known)
+		status = take_members(in, &s, e);
+	if (status == 0)
+		status = drain(&s, e);
+	log_progress_end();
+	if (status == 0 && !in->is_known)
+		status = intake_complete(in, e);
+	unpack_close(s.tar);
+	free(s.chunk);
+	free(s.data);
+	return status < 0 ? err_wrap(e, "tar archive") : 0;
+}

@@ -1,0 +1,80 @@
+/*
+ * What the web server serves:
+ *
+ *	<root>/.releases/<serial>/	each generation, whole
+ *	<root>/.releases/current	the link that is swapped: "<serial>"
+ *	<root>/apt, rpm, gpg, ...	links through current
+ *
+ * A file that two generations share is one file with two names.
+ */
+#ifndef SITE_H
+#define SITE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/buf.h"
+#include "lib/conf.h"
+#include "lib/err.h"
+#include "lib/manifest.h"
+#include "lib/pgp.h"
+
+#define SITE_RELEASES ".releases"
+#define SITE_CURRENT "current"
+#define SITE_PREFIX SITE_RELEASES "/" SITE_CURRENT "/"
+#define SERIAL_TEXT 24
+
+struct site {
+	const struct conf *conf;
+	char *path;		/* of the root */
+	int root;
+	int releases;
+	int lock;		/* -1: opened for reading */
+	uint64_t live;		/* 0: nothing is live */
+	uid_t owner;		/* (uid_t)-1: leave it */
+	gid_t group;
+};
+#define SITE_INIT {.root = -1, .releases = -1, .lock = -1}
+
+/* A generation that is kept: its manifest as it lies in its directory. */
+struct kept {
+	struct manifest manifest;
+	struct buf text;
+	struct buf signature;
+};
+#define KEPT_INIT {.manifest = MANIFEST_INIT}
+
+/*
+ * Opens the root, which must exist, and .releases. For writing: takes the
+ * lock, enters the sandbox, and removes what an interrupted run has left.
+ */
+int site_open(struct site *s, const struct conf *conf, bool for_writing,
+    struct err *e);
+void site_close(struct site *s);	/* accepts what was never opened */
+
+/* The serials that are kept, newest first; then free. */
+int site_serials(const struct site *s, uint64_t **serials, size_t *n,
+    struct err *e);
+/* The directory of a generation. ERR_MISSING: it is not kept. */
+int site_open_generation(const struct site *s, uint64_t serial,
+    struct err *e);
+int site_load(const struct site *s, uint64_t serial, struct kept *k,
+    struct err *e);
+void kept_clear(struct kept *k);
+
+/* The key ring of [deploy] trusted-key. */
+struct pgp *site_trusted(const struct conf *conf, struct err *e);
+/* Signature, every hash, and the client's view of one kept generation. */
+int site_verify(const struct site *s, uint64_t serial, struct err *e);
+
+/*
+ * Removes the generations beyond [deploy] keep, but never the live one, and
+ * with `all` also the directories that a first deployment has replaced.
+ */
+int site_prune(const struct site *s, bool all, struct err *e);
+
+/* The inbox, or -1 without an error where there is none. */
+int site_open_inbox(const struct conf *conf);
+
+#endif

@@ -1,0 +1,302 @@
+#include "deploy-repo/switch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/fs.h"
+#include "lib/http.h"
+#include "lib/log.h"
+#include "lib/path.h"
+
+#define LOOK_TRIES 3
+#define LOOK_LIMIT ((size_t)16 << 20)
+
+/* What was done to the root, so that it can be undone. */
+struct undo {
+	struct strv made;	/* links that were not there before */
+	struct strv exchanged;	/* names whose former self is in `replaced` */
+	int replaced;		/* directory, -1 until needed */
+	char replaced_name[NAME_MAX];
+};
+
+/* ---------------------------------------------------- names in the root */
+
+/* The first components of the paths, and the manifest's own two files. */
+static void
+top_names(const struct manifest *m, struct strv *names)
+{
+	char *name;
+	size_t i;
+
+	strv_add(names, MANIFEST_NAME);
+	strv_add(names, MANIFEST_SIGNATURE);
+	for (i = 0; i < m->n; i++) {
+		name = mem_dupn(m->v[i].path, strcspn(m->v[i].path, "/"));
+		if (strv_has(names, name))
+			free(name);
+		else
+			strv_take(names, name);
+	}
+}
+
+static bool
+is_our_link(const struct site *s, const char *name)
+{
+	char target[PATH_MAX];
+
+	return fs_read_link(s->root, name, target, sizeof(target)) &&
+	    path_starts_with(target, SITE_PREFIX) &&
+	    strcmp(target + strlen(SITE_PREFIX), name) == 0;
+}
+
+static int
+open_replaced(const struct site *s, struct undo *undo, struct err *e)
+{
+	int i;
+
+	for (i = 1; undo->replaced < 0 && i < 1000; i++) {
+		snprintf(undo->replaced_name, sizeof(undo->replaced_name),
+		    SWITCH_REPLACED "%d", i);
+		if (mkdirat(s->releases, undo->replaced_name, 0755) == 0)
+			undo->replaced = fs_open_subdir(s->releases,
+			    undo->replaced_name, e);
+		else if (errno != EEXIST)
+			break;
+	}
+	if (undo->replaced < 0)
+		return err_sys(e, "make directory '" SITE_RELEASES "/%s'",
+		    undo->replaced_name);
+	return 0;
+}
+
+/*
+ * Puts the link in the place of what stands there, and that into `replaced`,
+ * in one step (renameat2(2), RENAME_EXCHANGE).
+ */
+static int
+exchange(const struct site *s, const char *name, const char *target,
+    struct undo *undo, struct err *e)
+{
+	if (open_replaced(s, undo, e) < 0)
+		return -1;
+	if (symlinkat(target, undo->replaced, name) < 0)
+		return err_sys(e, "make link '%s'", name);
+	if (renameat2(undo->replaced, name, s->root, name,
+	    RENAME_EXCHANGE) < 0) {
+		err_sys(e, "exchange '%s/%s' for a link", s->path, name);
+		unlinkat(undo->replaced, name, 0);
+		return -1;
+	}
+	strv_add(&undo->exchanged, name);
+	log_notice("'%s/%s' is now a link; what it was lies in '"
+	    SITE_RELEASES "/%s' until deploy-repo prune", s->path, name,
+	    undo->replaced_name);
+	return 0;
+}
+
+static int
+place_link(const struct site *s, const char *name, struct undo *undo,
+    struct err *e)
+{
+	char *target = mem_format(SITE_PREFIX "%s", name);
+	int status = 0;
+
+	if (is_our_link(s, name))
+		goto out;
+	if (fs_exists(s->root, name)) {
+		status = exchange(s, name, target, undo, e);
+	} else {
+		status = fs_swap_link(s->root, name, target, e);
+		if (status == 0)
+			strv_add(&undo->made, name);
+	}
+out:
+	free(target);
+	return status;
+}
+
+/* A link of ours to a name that the generation no longer has. */
+static int
+remove_old_links(const struct site *s, const struct strv *names,
+    struct err *e)
+{
+	struct strv present = STRV_INIT;
+	int status = fs_list(s->root, &present, e);
+	size_t i;
+
+	for (i = 0; i < present.n && status == 0; i++)
+		if (!strv_has(names, present.v[i]) &&
+		    is_our_link(s, present.v[i]) &&
+		    unlinkat(s->root, present.v[i], 0) < 0)
+			status = err_sys(e, "remove link '%s'", present.v[i]);
+	strv_clear(&present);
+	return status;
+}
+
+static int
+place_links(const struct site *s, const struct strv *names,
+    struct undo *undo, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < names->n; i++)
+		if (place_link(s, names->v[i], undo, e) < 0)
+			return -1;
+	return fs_sync_dir(s->root, e);
+}
+
+static void
+undo_links(const struct site *s, struct undo *undo)
+{
+	size_t i;
+
+	for (i = 0; i < undo->exchanged.n; i++) {
+		const char *name = undo->exchanged.v[i];
+
+		if (renameat2(undo->replaced, name, s->root, name,
+		    RENAME_EXCHANGE) < 0)
+			log_error("cannot put '%s' back: it lies in '%s/"
+			    SITE_RELEASES "/%s'", name, s->path,
+			    undo->replaced_name);
+		else
+			unlinkat(undo->replaced, name, 0);
+	}
+	for (i = 0; i < undo->made.n; i++)
+		unlinkat(s->root, undo->made.v[i], 0);
+	unlinkat(s->releases, undo->replaced_name, AT_REMOVEDIR);
+}
+
+static void
+undo_clear(struct undo *undo)
+{
+	strv_clear(&undo->made);
+	strv_clear(&undo->exchanged);
+	if (undo->replaced >= 0)
+		close(undo->replaced);
+}
+
+/* ------------------------------------------------------------- the look */
+
+static int
+look_once(const char *url, const struct buf *wanted, struct err *e)
+{
+	struct buf body = BUF_INIT;
+	int status = http_get(url, LOOK_LIMIT, &body, e);
+
+	if (status == 0 && (body.n != wanted->n ||
+	    memcmp(buf_cstr(&body), buf_cstr(wanted), body.n) != 0))
+		status = err_set(e, ERR_PROTOCOL, "'%s' is not what was "
+		    "deployed: does the web server serve this root?", url);
+	else if (status < 0 && e->kind == ERR_MISSING)
+		e->kind = ERR_PROTOCOL;
+	buf_clear(&body);
+	return status;
+}
+
+/* A cache on the way may need a moment. */
+static int
+look_at(const char *base, int dir, const char *path, struct err *e)
+{
+	char *url = mem_format("%s%s%s", base,
+	    path_ends_with(base, "/") ? "" : "/", path);
+	struct buf wanted = BUF_INIT;
+	struct timespec second = {.tv_sec = 1};
+	int status = fs_read(dir, path, LOOK_LIMIT, &wanted, e), tries;
+
+	for (tries = 1; status == 0; tries++) {
+		status = look_once(url, &wanted, e);
+		if (status == 0 || tries == LOOK_TRIES ||
+		    e->kind == ERR_SIGNAL)
+			break;
+		log_detail("%s; looking again", e->text);
+		nanosleep(&second, NULL);
+		status = cleanup_check(e);
+	}
+	buf_clear(&wanted);
+	free(url);
+	return status;
+}
+
+static int
+look(const struct site *s, const struct manifest *m, struct err *e)
+{
+	const char *url = conf_get(s->conf, "deploy", "url");
+	int dir, status = 0;
+	size_t i;
+
+	if (url == NULL)
+		return 0;
+	dir = site_open_generation(s, m->serial, e);
+	if (dir < 0)
+		return -1;
+	for (i = 0; i < m->n && status == 0; i++)
+		if (path_ends_with(m->v[i].path, "/InRelease") ||
+		    path_ends_with(m->v[i].path, "/repomd.xml"))
+			status = look_at(url, dir, m->v[i].path, e);
+	close(dir);
+	return status;
+}
+
+/* ------------------------------------------------------------ the switch */
+
+static int
+set_current(const struct site *s, uint64_t serial, struct err *e)
+{
+	char target[SERIAL_TEXT];
+
+	snprintf(target, sizeof(target), "%" PRIu64, serial);
+	return fs_swap_link(s->releases, SITE_CURRENT, target, e);
+}
+
+static void
+go_back(struct site *s, uint64_t before, struct undo *undo)
+{
+	struct err e = ERR_INIT;
+
+	undo_links(s, undo);
+	if (before == 0)
+		(void)unlinkat(s->releases, SITE_CURRENT, 0);
+	else if (set_current(s, before, &e) < 0)
+		log_error("cannot go back to generation %" PRIu64 ": %s",
+		    before, e.text);
+	s->live = before;
+}
+
+int
+switch_to(struct site *s, const struct manifest *m, struct err *e)
+{
+	struct undo undo = {.replaced = -1};
+	struct strv names = STRV_INIT;
+	uint64_t before = s->live;
+	int status;
+
+	top_names(m, &names);
+	/* The last moment at which a signal stops it. */
+	status = cleanup_check(e);
+	if (status == 0)
+		status = set_current(s, m->serial, e);
+	if (status == 0) {
+		s->live = m->serial;
+		status = place_links(s, &names, &undo, e);
+		if (status == 0)
+			status = look(s, m, e);
+		if (status < 0) {
+			go_back(s, before, &undo);
+			err_wrap(e, "swapped back");
+		} else {
+			status = remove_old_links(s, &names, e);
+		}
+	}
+	undo_clear(&undo);
+	strv_clear(&names);
+	return status;
+}
