@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "distribute-packages/apt_release.h"
+#include "lib/cleanup.h"
 #include "lib/log.h"
 #include "lib/par.h"
 #include "lib/path.h"
@@ -19,6 +20,7 @@
  * all, so it is written this far in the past.
  */
 #define DATE_SLACK 60
+#define CLOCK_WAIT 5	/* seconds */
 #define DEFAULT_KEY "veilid-packages-key.private"
 
 /* --------------------------------------------------------------- opening */
@@ -139,6 +141,13 @@ choose_date(struct publication *p, struct err *e)
 	}
 	if (p->date <= last)
 		p->date = last + 1;
+	/* Many generations in a minute catch up with the clock. */
+	for (; p->date > now && p->date - now <= CLOCK_WAIT;
+	    now = (int64_t)time(NULL)) {
+		sleep(1);
+		if (cleanup_check(e) < 0)
+			return -1;
+	}
 	if (p->date > now) {
 		manifest_format_date(p->date - 1, text);
 		return err_set(e, ERR_CONFIG, "the clock is wrong, or "

@@ -244,6 +244,23 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 	return status;
 }
 
+/*
+ * A first signature, before anything is built: a wrong passphrase shows now.
+ * It must also be alone: the agent rewrites an imported key's file when it is
+ * used for the first time, and a second user then finds it half written
+ * ("Invalid value", gpg-agent 2.2.40).
+ */
+static int
+try_keys(struct signer *s, struct err *e)
+{
+	struct buf signature = BUF_INIT;
+	int status = signer_sign(s, SIGN_DETACHED, "test\n", 5, false,
+	    &signature, e);
+
+	buf_clear(&signature);
+	return status < 0 ? err_wrap(e, "try the signing key") : 0;
+}
+
 struct signer *
 signer_open(const struct signer_options *o, struct err *e)
 {
@@ -261,7 +278,7 @@ signer_open(const struct signer_options *o, struct err *e)
 		secret_trim_newline(&s->passphrase);
 		s->has_passphrase = true;
 	}
-	if (load_keys(s, o, e) < 0)
+	if (load_keys(s, o, e) < 0 || try_keys(s, e) < 0)
 		goto fail;
 	log_detail("signing with key %s", signer_fingerprint(s));
 	return s;

@@ -150,6 +150,16 @@ file_of(const void *data, size_t n)
 	return fd;
 }
 
+/* In a new process: what goes wrong there is for the parent to report. */
+static inline void
+default_signals(void)
+{
+	signal(SIGSEGV, SIG_DFL);
+	signal(SIGBUS, SIG_DFL);
+	signal(SIGILL, SIG_DFL);
+	signal(SIGFPE, SIG_DFL);
+}
+
 /*
  * Runs part in a process of its own and returns its wait status; the value
  * of part is the exit status.
@@ -164,11 +174,7 @@ in_child(int (*part)(void *), void *arg)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0) {
-		/* what goes wrong here is for the parent to report */
-		signal(SIGSEGV, SIG_DFL);
-		signal(SIGBUS, SIG_DFL);
-		signal(SIGILL, SIG_DFL);
-		signal(SIGFPE, SIG_DFL);
+		default_signals();
 		_exit(part(arg));
 	}
 	while (waitpid(pid, &status, 0) < 0)

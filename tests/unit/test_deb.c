@@ -293,7 +293,7 @@ refuses_what_is_no_package(void **state)
 	static const char *const texts[] = {
 		"", "!", "!<arch>", "!<arch>\n", "!<arch>\n\n", "hello\n",
 		"!<thin>\n", "<html><head><title>404</title></head></html>",
-		"\x7f" "ELF", "2.0\n",
+		("\x7f" "ELF"), "2.0\n",
 	};
 	struct buf b = BUF_INIT;
 	size_t i;
@@ -672,8 +672,8 @@ refuses_control_under_another_spelling(void **state)
 		"tar -rPf two.tar --transform='s,^.*$,././control,' other",
 		"tar -rPf two.tar --transform='s,^.*$,/control,' other",
 		"tar -rPf two.tar --transform='s,^.*$,x/../control,' other",
-		"ln -sf . link && tar -rf two.tar link && tar -rPf two.tar "
-		    "--transform='s,^.*$,link/control,' other",
+		("ln -sf . link && tar -rf two.tar link && tar -rPf two.tar "
+		    "--transform='s,^.*$,link/control,' other"),
 	};
 	size_t i;
 

@@ -1,0 +1,561 @@
+#!/bin/bash
+# Speed and memory of the tools, against what one would use instead.
+#
+#   BUILD=build tests/bench/run.sh [FILTER]
+#
+# One row a work; FILTER is a part of its name, or a shell pattern. Both sides
+# run in turn, ours, theirs, ours, theirs; the times are medians of RUNS (5),
+# of the very slow ones one run. The ratio is theirs over ours: more is
+# better. What is restored between runs is not timed, and the disk is quiet
+# when a run starts. Peak memory is that of the tool or the largest of its
+# children. Status 1: a target was missed; 66: nothing was measured.
+#
+# Nothing is removed before the end where that would free many inodes: ext4
+# passes over those freed in the last minutes, one by one, for each new file.
+#
+# For a quick look: RUNS=1 SMALL=500 LARGE=4 tests/bench/run.sh index
+# shellcheck disable=SC2317  # most functions are called by their names
+set -euo pipefail
+
+filter=${1:-}
+build=${BUILD:-build}
+runs=${RUNS:-5}
+small=${SMALL:-10000}	# packages in the index
+slow=${SLOW:-$small}	# of these for aptly and reprepro
+large=${LARGE:-20}	# packages of large_mib MiB
+large_mib=${LARGE_MIB:-50}
+memory_limit=$((64 * 1024))	# KiB
+release=v1.0
+generations=5	# that deploy-repo keeps
+
+here=$(cd "$(dirname "$0")" && pwd)
+bin=$(cd "$build/bin" && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/vb.XXXXXX")
+export GNUPGHOME=$work/g LC_ALL=C
+unset VEILID_CICD_CONF CI_COMMIT_TAG IS_NIGHTLY SOURCE_DATE_EPOCH
+
+finish() {
+    gpgconf --homedir "$GNUPGHOME" --kill all 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+die() {
+    echo "bench: $*" >&2
+    exit 1
+}
+
+say() {
+    echo "bench: $*" >&2
+}
+
+# ------------------------------------------------------------- measuring
+
+# timed NAME COMMAND...: the seconds go to the file NAME, one line a run
+timed() {
+    local name=$1 start end
+    shift
+    sync
+    start=$EPOCHREALTIME
+    "$@" >"$work/log" 2>&1 || {
+        tail -n 20 "$work/log" >&2
+        die "$name: '$*' failed"
+    }
+    end=$EPOCHREALTIME
+    awk -v a="$start" -v b="$end" 'BEGIN { printf "%.4f\n", b - a }' \
+        >>"$work/$name.times"
+}
+
+median() {
+    sort -n "$1" | awk '{ v[NR] = $1 } END {
+        m = int((NR + 1) / 2)
+        printf "%.3f\n", NR % 2 ? v[m] : (v[m] + v[m + 1]) / 2 }'
+}
+
+# One of our tools, its peak memory noted.
+ours() {
+    local tool=$1
+    shift
+    command time -a -o "$work/peak" -f %M "$bin/$tool" -q \
+        -c "$work/conf" "$@"
+}
+
+# fresh NAME: sets the variable NAME to a path that was never used
+serial=0
+state='' ftp='' aptly='' reprepro=''
+fresh() {
+    serial=$((serial + 1))
+    printf -v "$1" %s "$work/$1.$serial"
+}
+
+missed=0
+rows=0
+print_row() {
+    local name=$1 against=$2 target=$3 note=$4 a b peak
+    a=$(median "$work/a.times")
+    b=$(median "$work/b.times")
+    peak=$(sort -n "$work/peak" | tail -n 1)
+    if [ "$rows" = 0 ]; then
+        printf '%-11s %-14s %8s %8s %7s %6s %8s\n' work against 'ours s' \
+            'other s' ratio target 'peak MiB'
+    fi
+    rows=$((rows + 1))
+    awk -v name="$name" -v against="$against" -v a="$a" -v b="$b" \
+        -v target="$target" -v peak="$peak" -v limit="$memory_limit" \
+        -v note="$note" 'BEGIN {
+        verdict = ""
+        if (b / a < target) verdict = " MISSED"
+        if (peak >= limit) verdict = verdict " MISSED-MEMORY"
+        printf "%-11s %-14s %8.3f %8.3f %7.2f %6.2f %8.1f %s %s\n", name,
+            against, a, b, b / a, target, peak / 1024,
+            verdict == "" ? " met" : verdict, note
+        exit verdict != "" }' || missed=1
+}
+
+wanted() {
+    # shellcheck disable=SC2053  # the filter is a pattern
+    [ -z "$filter" ] || [[ "$1" == *$filter* ]]
+}
+
+# compare WORK AGAINST TARGET TIMES NOTE OURS OTHER
+# Calls the functions OURS and OTHER, timed, and before each of them
+# OURS_ready and OTHER_ready, not timed. OTHER runs only TIMES times.
+compare() {
+    local name=$1 against=$2 target=$3 times=$4 note=$5 ours=$6 other=$7 i
+    rm -f "$work"/{a,b}.times "$work/peak"
+    for ((i = 0; i < runs || i < times; i++)); do
+        "${ours}_ready"
+        timed a "$ours"
+        [ "$i" -lt "$times" ] || continue
+        "${other}_ready"
+        timed b "$other"
+    done
+    print_row "$name" "$against" "$target" "$note"
+}
+
+has() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || {
+            say "left out, $tool is not installed"
+            return 1
+        }
+    done
+}
+
+# --------------------------------------------------------- what all share
+
+make_key() {
+    mkdir -m 700 "$GNUPGHOME"
+    printf '%s\n' '%no-protection' 'Key-Type: RSA' 'Key-Length: 3072' \
+        'Key-Usage: sign' 'Name-Real: Bench' \
+        'Name-Email: bench@packages.example.org' 'Expire-Date: 1y' \
+        '%commit' >"$work/key.conf"
+    gpg --batch --quiet --gen-key "$work/key.conf" 2>/dev/null
+    gpg --batch --quiet --armor --export >"$work/trusted.asc"
+    (
+        umask 077
+        gpg --batch --quiet --armor --export-secret-keys >"$work/secret"
+    )
+    fingerprint=$(gpg --batch --quiet --no-auto-check-trustdb \
+        --with-colons --list-secret-keys |
+        awk -F: '$1 == "fpr" { print $10; exit }')
+}
+
+make_conf() {
+    mkdir -p "$work/inbox"
+    cat >"$work/conf" <<EOF
+[release]
+builds = amd64-deb arm64-deb
+packages = *
+[suite stable]
+origin = packages.example.org
+architectures = amd64 arm64
+[repository]
+url = https://packages.example.org
+[signing]
+key-file = $work/secret
+[deploy]
+root = $work/root
+inbox = $work/inbox
+trusted-key = $work/trusted.asc
+keep = $generations
+EOF
+}
+
+prepare() {
+    local tool
+    for tool in distribute-packages deploy-repo; do
+        [ -x "$bin/$tool" ] || die "$bin/$tool is missing: make"
+    done
+    has cc gpg apt-ftparchive dpkg-deb time || exit 66
+    cc -O2 -std=c17 -D_GNU_SOURCE -o "$work/make_debs" \
+        "$here/make_debs.c" -larchive
+    make_key
+    make_conf
+}
+
+# The packages, and a state that has published them.
+have_small=
+need_small() {
+    [ -z "$have_small" ] || return 0
+    have_small=yes
+    say "making $small small packages"
+    mkdir "$work/small"
+    "$work/make_debs" "$work/small" 0 "$small"
+    check_some "$work/small"
+}
+
+have_base=
+need_base() {
+    need_small
+    [ -z "$have_base" ] || return 0
+    have_base=yes
+    say "publishing them"
+    publish "$work/base" "$work/small"
+    # one more, and where it lies
+    mkdir -p "$work/one"
+    "$work/make_debs" "$work/one" "$((small + small % 2))" 1
+    one=$(echo "$work"/one/amd64/*.deb)
+}
+
+check_some() {
+    local deb
+    for deb in $(find "$1" -name '*.deb' | sort | sed -n '1p;$p'); do
+        if ! dpkg-deb -I "$deb" || ! dpkg-deb -c "$deb"; then
+            die "$deb is no good package"
+        fi >/dev/null
+    done
+}
+
+# publish STATE DIR: the packages below DIR
+publish() {
+    "$bin/distribute-packages" -q -c "$work/conf" \
+        -o "repository.state=$1" build --partial --from "$2/amd64" \
+        --from "$2/arm64" -r "$release" >/dev/null
+}
+
+# ------------------------------------------------------ apt-ftparchive
+
+# The tree $ftp: its pools, and Packages and Release made by a script
+# such as people have. Only SHA256, like ours.
+ftp_release=(
+    -o APT::FTPArchive::Release::Origin=packages.example.org
+    -o APT::FTPArchive::Release::Suite=stable
+    -o 'APT::FTPArchive::Release::Architectures=amd64 arm64'
+    -o APT::FTPArchive::Release::Components=main
+)
+ftp_hashes=(
+    -o APT::FTPArchive::MD5=false -o APT::FTPArchive::SHA1=false
+    -o APT::FTPArchive::SHA512=false
+)
+
+# ftp_index [DB]
+ftp_index() {
+    local architecture dir db
+    cd "$ftp"
+    for architecture in amd64 arm64; do
+        dir=dists/stable/main/binary-$architecture
+        db=()
+        [ $# = 0 ] || db=(--db "$1/$architecture.db")
+        apt-ftparchive -q "${ftp_hashes[@]}" "${db[@]}" packages \
+            "pool/$architecture" >"$dir/Packages"
+        gzip -k -f -n "$dir/Packages"
+    done
+    apt-ftparchive -q "${ftp_hashes[@]}" "${ftp_release[@]}" release \
+        dists/stable >Release.new
+    mv Release.new dists/stable/Release
+    gpg --batch --quiet --yes --clearsign -o dists/stable/InRelease \
+        dists/stable/Release
+    gpg --batch --quiet --yes --armor --detach-sign \
+        -o dists/stable/Release.gpg dists/stable/Release
+    cd "$OLDPWD"
+}
+
+ftp_fresh() {
+    fresh ftp
+    mkdir -p "$ftp"/dists/stable/main/binary-{amd64,arm64}
+    cp -al "$work/small" "$ftp/pool"
+}
+
+# -------------------------------------------------------------- cold index
+
+cold_source=$work/small
+cold_ours_ready() {
+    fresh state
+}
+
+cold_ours() {
+    ours distribute-packages -o "repository.state=$state" build --from "$cold_source/amd64" \
+        --from "$cold_source/arm64" -r "$release"
+}
+
+cold_ftp_ready() {
+    ftp_fresh
+}
+
+cold_ftp() {
+    ftp_index
+}
+
+# A part of the packages, for what is slow.
+slow_note=
+need_slow() {
+    need_small
+    cold_source=$work/small
+    [ "$slow" -lt "$small" ] || return 0
+    slow_note="$slow packages"
+    cold_source=$work/slow
+    [ ! -d "$work/slow" ] || return 0
+    mkdir "$work/slow"
+    "$work/make_debs" "$work/slow" 0 "$slow"
+}
+
+cold_aptly_ready() {
+    fresh aptly
+    mkdir "$aptly"
+    cat >"$aptly/conf" <<EOF
+{ "rootDir": "$aptly/root", "architectures": ["amd64", "arm64"],
+  "gpgProvider": "gpg", "skipContentsPublishing": true }
+EOF
+}
+
+cold_aptly() {
+    local run=(aptly "-config=$aptly/conf")
+    "${run[@]}" repo create -distribution=stable -component=main bench
+    "${run[@]}" repo add bench "$cold_source/amd64" "$cold_source/arm64"
+    "${run[@]}" publish repo -batch -gpg-key="$fingerprint" \
+        -origin=packages.example.org bench
+}
+
+# reprepro_conf DIR
+reprepro_conf() {
+    mkdir -p "$1/conf"
+    cat >"$1/conf/distributions" <<EOF
+Origin: packages.example.org
+Suite: stable
+Codename: stable
+Architectures: amd64 arm64
+Components: main
+SignWith: $fingerprint
+DebIndices: Packages Release . .gz
+EOF
+}
+
+cold_reprepro_ready() {
+    fresh reprepro
+    reprepro_conf "$reprepro"
+}
+
+cold_reprepro() {
+    reprepro_include "$reprepro" "$cold_source"
+}
+
+# reprepro_include BASE DIR: by xargs, for as many as one call may name
+reprepro_include() {
+    find "$2" -name '*.deb' -print0 | sort -z |
+        xargs -0 reprepro -s -b "$1" includedeb stable
+}
+
+# ----------------------------------------------------------- one package
+
+one_ours_ready() {
+    fresh state
+    cp -al "$work/base" "$state"
+}
+
+one_ours() {
+    ours distribute-packages -o "repository.state=$state" build \
+        --partial --from "$work/one/amd64" -r "$release"
+}
+
+# The database knows the others already.
+one_ftp_ready() {
+    local name=pool/amd64/${one##*/} base=$work/ftp-base
+    if [ ! -d "$base" ]; then
+        ftp_fresh
+        mkdir "$ftp/db"
+        ftp_index "$ftp/db"
+        mv "$ftp" "$base"
+    fi
+    fresh ftp
+    mkdir "$ftp"
+    cp -al "$base/pool" "$ftp/pool"
+    cp -a "$base/db" "$base/dists" "$ftp"
+    cp "$one" "$ftp/$name"
+}
+
+one_ftp() {
+    ftp_index "$ftp/db"
+}
+
+one_reprepro_ready() {
+    local base=$work/reprepro-base
+    if [ ! -d "$base" ]; then
+        say "publishing them with reprepro"
+        reprepro_conf "$base"
+        reprepro_include "$base" "$work/small" >/dev/null
+    fi
+    fresh reprepro
+    mkdir "$reprepro"
+    cp -a "$base"/{conf,db,dists} "$reprepro"
+    cp -al "$base/pool" "$reprepro/pool"
+}
+
+one_reprepro() {
+    reprepro -s -b "$reprepro" includedeb stable "$one"
+}
+
+# ------------------------------------------------------------ large ones
+
+need_large() {
+    say "making $large packages of $large_mib MiB"
+    mkdir "$work/large"
+    "$work/make_debs" "$work/large" 0 "$large" "$large_mib"
+    check_some "$work/large"
+}
+
+large_ours_ready() {
+    [ -z "$state" ] || rm -rf "$state"
+    fresh state
+}
+
+large_ours() {
+    ours distribute-packages -o "repository.state=$state" build \
+        --from "$work/large/amd64" --from "$work/large/arm64" -r "$release"
+}
+
+large_sums_ready() {
+    rm -rf "$state"
+}
+
+large_sums() {
+    find "$work/large" -name '*.deb' -print0 |
+        xargs -0 -P "$(nproc)" -n 1 sha256sum
+}
+
+# ---------------------------------------------------------------- deploy
+
+# entries SUMS: its lines for files, sorted
+entries() {
+    grep -v '^#' "$1" | sort
+}
+
+# Generations 1 to 5 are in the root, 6 is the drop. Each of them adds one
+# package. rsync gets the trees of 5 and 6, whose files have the same times
+# but for those that changed.
+need_deploy() {
+    local i state=$work/deploy-state
+    say "making $((generations + 1)) generations"
+    cp -al "$work/base" "$state"
+    mkdir "$work/root0" "$work/tree-old" "$work/tree-next"
+    for ((i = 1; i <= generations; i++)); do
+        if [ "$i" -gt 1 ]; then
+            next_generation "$state" "$i"
+        fi
+        export_tree "$state" >"$work/tar"
+        "$bin/deploy-repo" -q -c "$work/conf" \
+            -o "deploy.root=$work/root0" - <"$work/tar" >/dev/null
+    done
+    tar -xf "$work/tar" -C "$work/tree-old"
+    next_generation "$state" "$i"
+    export_tree "$state" | tar -x -C "$work/tree-next"
+    make_drop "$work/tree-next" "$work/drop" "$i"
+    cp -al "$work/tree-old" "$work/tree-new"
+    comm -23 <(cd "$work/tree-old" && find . -type f | sort) \
+        <(cd "$work/tree-next" && find . -type f | sort) |
+        (cd "$work/tree-new" && xargs -r rm -f)
+    cp -a --remove-destination "$work/drop/." "$work/tree-new"
+    diff -r "$work/tree-new" "$work/tree-next" >&2 ||
+        die "the tree for rsync is not the one that is deployed"
+    rm -rf "$state" "$work/tar" "$work/tree-next"
+}
+
+# next_generation STATE NUMBER
+next_generation() {
+    rm -rf "$work/more"
+    mkdir "$work/more"
+    "$work/make_debs" "$work/more" "$((small + small % 2 + 2 * $2))" 1
+    publish_more "$1"
+}
+
+publish_more() {
+    "$bin/distribute-packages" -q -c "$work/conf" \
+        -o "repository.state=$1" build --partial --from "$work/more/amd64" \
+        -r "$release" >/dev/null
+}
+
+export_tree() {
+    "$bin/distribute-packages" -q -c "$work/conf" \
+        -o "repository.state=$1" export
+}
+
+# make_drop TREE DROP: what the old tree has not got
+make_drop() {
+    mkdir "$2"
+    cp -a "$1"/SHA256SUMS "$1"/SHA256SUMS.asc "$2"
+    comm -13 <(entries "$work/tree-old/SHA256SUMS") \
+        <(entries "$1/SHA256SUMS") | cut -c 67- |
+        (cd "$1" && xargs cp -a --parents -t "$2")
+}
+
+deploy_ours_ready() {
+    rm -rf "$work/root" "$work/inbox"
+    cp -al "$work/root0" "$work/root"
+    mkdir "$work/inbox"
+    cp -a "$work/drop" "$work/inbox/generation.$((generations + 1)).x"
+}
+
+deploy_ours() {
+    ours deploy-repo
+}
+
+deploy_rsync_ready() {
+    [ "$(readlink "$work/root/.releases/current")" = \
+        "$((generations + 1))" ] || die "the drop was not deployed"
+    rm -rf "$work/copy"
+    cp -al "$work/tree-old" "$work/copy"
+}
+
+deploy_rsync() {
+    rsync -a --delete "$work/tree-new/" "$work/copy/"
+}
+
+# ------------------------------------------------------------- the table
+
+prepare
+if wanted index-cold/apt-ftparchive; then
+    need_small
+    compare index-cold apt-ftparchive 3 "$runs" '' cold_ours cold_ftp
+fi
+if wanted index-cold/aptly && has aptly; then
+    need_slow
+    compare index-cold aptly 20 1 "$slow_note" cold_ours cold_aptly
+fi
+if wanted index-cold/reprepro && has reprepro; then
+    need_slow
+    compare index-cold reprepro 10 1 "$slow_note" cold_ours cold_reprepro
+fi
+if wanted index-one/reprepro && has reprepro; then
+    need_base
+    compare index-one reprepro 1 "$runs" '' one_ours one_reprepro
+fi
+if wanted index-one/apt-ftparchive; then
+    need_base
+    compare index-one apt-ftparchive 2 "$runs" '' one_ours one_ftp
+fi
+if wanted large/sha256sum; then
+    need_large
+    # at most 1.3 times as long
+    compare large sha256sum 0.77 "$runs" '' large_ours large_sums
+    rm -rf "$work/large"
+fi
+if wanted deploy-one/rsync && has rsync; then
+    need_base
+    need_deploy
+    compare deploy-one rsync 1 "$runs" '' deploy_ours deploy_rsync
+fi
+[ "$rows" -gt 0 ] || exit 66
+exit "$missed"

@@ -1,0 +1,369 @@
+# What the end-to-end tests share. A test file sources this, defines functions
+# test_*, and ends with `run_tests`. Each test runs in a subshell of its own,
+# with a directory $T, a home in it, and nothing of the caller's environment
+# that could change what the tools do.
+# shellcheck shell=bash
+
+set -u
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${BUILD:-build}
+case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
+unset CI_COMMIT_TAG CI_PIPELINE_CREATED_AT CI_PROJECT_DIR IS_NIGHTLY \
+    SOURCE_DATE_EPOCH VEILID_CICD_CONF GNUPGHOME XDG_RUNTIME_DIR \
+    http_proxy https_proxy
+export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+OWN_KEYS=
+if [ -z "${KEYS:-}" ]; then
+    KEYS=$(mktemp -d /tmp/vc-keys.XXXXXX)
+    OWN_KEYS=yes
+fi
+
+# ------------------------------------------------------------ the harness
+
+die() {
+    echo "# $*"
+    exit 1
+}
+
+# expect STATUS REGEX COMMAND...: the exit status, and what it said (stderr).
+expect() {
+    local status=$1 regex=$2 got
+    shift 2
+    "$@" >"$T/out" 2>"$T/err"
+    got=$?
+    if [ "$got" != "$status" ]; then
+        sed 's/^/# /' "$T/err"
+        die "status $got, expected $status: $*"
+    fi
+    if ! grep -Eq -- "$regex" "$T/err"; then
+        sed 's/^/# /' "$T/err"
+        die "said nothing like '$regex': $*"
+    fi
+}
+
+# Runs a command that must succeed; shows what it said when it does not.
+must() {
+    "$@" >"$T/out" 2>"$T/err" && return
+    sed 's/^/# /' "$T/err" "$T/out"
+    die "failed: $*"
+}
+
+run_tests() {
+    local number=0 bad=0 test tests
+    tests=$(declare -F | awk '$3 ~ /^test_/ {print $3}')
+    echo "1..$(echo "$tests" | wc -l)"
+    for test in $tests; do
+        number=$((number + 1))
+        T=$(mktemp -d /tmp/vc.XXXXXX)
+        if (run_one "$test") >"$T.log" 2>&1; then
+            if grep -q '^# skip' "$T.log"; then
+                echo "ok $number - $test # SKIP $(sed -n 's/^# skip //p' "$T.log")"
+            else
+                echo "ok $number - $test"
+            fi
+        else
+            bad=1
+            echo "not ok $number - $test"
+            grep '^#' "$T.log"
+            grep -v '^#' "$T.log" | tail -n 30 >&2
+        fi
+        rm -rf "$T" "$T.log"
+    done
+    if [ -n "$OWN_KEYS" ]; then rm -rf "$KEYS"; fi
+    exit $bad
+}
+
+run_one() {
+    export HOME=$T/home
+    mkdir -p "$HOME/incoming"
+    cd "$T" || exit 1
+    trap cleanup EXIT
+    write_conf
+    "$1"
+    check_nothing_left
+}
+
+# Processes that the test has started: by pid, and only those.
+PIDS=()
+cleanup() {
+    local pid
+    for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null; done
+    for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
+    mountpoint -q "$T/full" && umount "$T/full"
+    return 0
+}
+
+# No key ring, and no living agent of one, may outlast a run. A keeper whose
+# parent was killed needs a moment.
+check_nothing_left() {
+    local i left
+    for i in 1 2 3 4 5 6 7 8 9 10; do
+        left=$(keyrings; agents)
+        [ -n "$left" ] || return 0
+        sleep 0.3
+    done
+    die "left behind: $left"
+}
+
+keyrings() {
+    find /dev/shm -maxdepth 1 -name 'veilid-cicd-keys.*' 2>/dev/null
+}
+
+agents() {
+    local pid
+    for pid in $(pgrep -f 'gpg-agent.*veilid-cicd-keys'); do
+        [ "$(ps -o stat= -p "$pid" | cut -c1)" = Z ] || echo "agent $pid"
+    done
+}
+
+# ------------------------------------------------------- the two tools
+
+write_conf() {
+    cat >"$T/conf" <<EOF
+[release]
+builds = amd64-deb arm64-deb
+packages = veilid-server veilid-cli lab-*
+[suite stable]
+origin = packages.example.org
+description = Test packages
+[suite nightly]
+origin = packages.example.org
+[repository]
+state = $T/state
+inbox = $T/home/incoming
+url = http://packages.example.org
+[signing]
+key-file = $T/key
+[deploy]
+root = $T/srv
+inbox = $T/inbox
+trusted-key = $T/trusted.asc
+EOF
+    mkdir -p "$T/srv" "$T/inbox"
+    use_key main
+}
+
+dist() { "$BUILD/bin/distribute-packages" -c "$T/conf" "$@"; }
+deploy() { "$BUILD/bin/deploy-repo" -c "$T/conf" "$@"; }
+# shellcheck disable=SC2317
+export_and_deploy() {
+    dist export | deploy "$@" -
+    [ "${PIPESTATUS[*]}" = "0 0" ]
+}
+
+# publish RELEASE DIR...: build and deploy.
+publish() {
+    local release=$1 from=() dir
+    shift
+    for dir in "$@"; do from+=(--from "$dir"); done
+    must dist build -r "$release" "${from[@]}"
+    must export_and_deploy
+}
+
+# ------------------------------------------------------------- packages
+
+# make_deb DIR NAME VERSION ARCH [COMPRESSION [LINE...]]: with dpkg-deb; the
+# lines are added to the control file.
+make_deb() {
+    local dir=$1 name=$2 version=$3 arch=$4 z=${5:-xz} d line
+    shift $(($# < 5 ? 4 : 5))
+    d=$(mktemp -d "$T/deb.XXXXXX")
+    mkdir -p "$dir" "$d/DEBIAN" "$d/usr/share/$name"
+    {
+        printf 'Package: %s\nVersion: %s\nArchitecture: %s\n' \
+            "$name" "$version" "$arch"
+        printf 'Maintainer: Lab <lab@example.org>\nSection: net\n'
+        for line in "$@"; do printf '%s\n' "$line"; done
+        printf 'Description: %s for tests\n and a second line\n .\n end\n' \
+            "$name"
+    } >"$d/DEBIAN/control"
+    echo "$name $version ${DEB_EXTRA:-}" >"$d/usr/share/$name/version"
+    chmod 755 "$d"
+    dpkg-deb --root-owner-group -Z"$z" -b "$d" \
+        "$dir/${name}-${version}_$arch.deb" >/dev/null
+    rm -rf "$d"
+}
+
+# make_release DIR VERSION: the two packages for the two architectures.
+make_release() {
+    local arch
+    for arch in amd64 arm64; do
+        make_deb "$1" veilid-server "$2" $arch zstd
+        make_deb "$1" veilid-cli "$2" $arch gzip
+    done
+}
+
+# make_drop INBOX RELEASE BUILD UNIQUE FILE...: as a build machine sends it.
+make_drop() {
+    local drop=$1/$2.$3.$4
+    shift 4
+    mkdir -p "$drop.part"
+    cp "$@" "$drop.part"
+    (cd "$drop.part" && LC_ALL=C sha256sum -- *.deb >SHA256SUMS)
+    mv "$drop.part" "$drop"
+}
+
+# ----------------------------------------------------------------- keys
+
+# Makes the key KIND once for all tests: $KEYS/KIND (secret), KIND.asc.
+make_key() {
+    local kind=$1 home=$KEYS/h.$1 algo=rsa3072 usage=sign expire=never args=()
+    [ ! -e "$KEYS/$kind.asc" ] || return 0
+    mkdir -m 700 "$home"
+    echo 'cert-digest-algo SHA512' >"$home/gpg.conf"
+    echo 's2k-count 65536' >"$home/gpg-agent.conf"
+    printf '' >"$KEYS/empty"
+    case $kind in
+    rsa2048) algo=rsa2048 ;;
+    ed25519) algo=ed25519 ;;
+    dsa) algo=dsa2048 ;;
+    soon) expire=10d ;;
+    expired) expire=1d args=(--faked-system-time 20250101T000000) ;;
+    sha1) echo 'cert-digest-algo SHA1' >"$home/gpg.conf" ;;
+    esac
+    local secret=''
+    [ "$kind" != passphrase ] || secret=opensesame
+    local g=(gpg --homedir "$home" --batch --quiet --pinentry-mode loopback
+        --passphrase "$secret" "${args[@]}")
+    "${g[@]}" --quick-gen-key "$kind <$kind@example.org>" $algo $usage \
+        $expire 2>/dev/null
+    local fpr
+    fpr=$(gpg --homedir "$home" --with-colons -k 2>/dev/null |
+        awk -F: '$1 == "fpr" {print $10; exit}')
+    case $kind in
+    subkey|subkeyonly)
+        "${g[@]}" --quick-add-key "$fpr" rsa3072 sign never 2>/dev/null ;;
+    revoked)
+        sed 's/^:---/---/' "$home/openpgp-revocs.d/$fpr.rev" |
+            gpg --homedir "$home" --batch --quiet --import 2>/dev/null ;;
+    esac
+    local what=--export-secret-keys
+    [ "$kind" != subkeyonly ] || what=--export-secret-subkeys
+    (umask 077; "${g[@]}" --armor $what "$fpr" >"$KEYS/$kind" 2>/dev/null)
+    gpg --homedir "$home" --batch --armor --export "$fpr" >"$KEYS/$kind.asc" \
+        2>/dev/null
+    gpgconf --homedir "$home" --kill all
+    [ -s "$KEYS/$kind" ] && [ -s "$KEYS/$kind.asc" ] || die "no key $kind"
+}
+
+# use_key KIND: signs with it from now on, and deploy-repo trusts it.
+use_key() {
+    make_key "$1"
+    cp "$KEYS/$1" "$T/key"
+    cp "$KEYS/$1.asc" "$T/trusted.asc"
+}
+
+# sign_tree DIR [SERIAL [KIND]]: a manifest over what is there, signed.
+sign_tree() {
+    local dir=$1 serial=${2:-9} kind=${3:-main}
+    make_key "$kind"
+    (
+        cd "$dir" || exit 1
+        rm -f SHA256SUMS SHA256SUMS.asc
+        {
+            printf '# serial %s\n# release v9\n# date 2026-01-02T03:04:05Z\n' \
+                "$serial"
+            find . -type f ! -name 'SHA256SUMS*' -printf '%P\n' |
+                LC_ALL=C sort | xargs -r sha256sum
+        } >"$T/sums"
+        mv "$T/sums" SHA256SUMS
+        sign_file "$kind" SHA256SUMS
+    )
+}
+
+sign_file() {
+    gpg --homedir "$KEYS/h.$1" --batch --quiet --yes --armor \
+        --pinentry-mode loopback --passphrase '' --detach-sign "$2"
+    gpgconf --homedir "$KEYS/h.$1" --kill all
+}
+
+# tar_tree DIR: as export writes it, the manifest first.
+tar_tree() {
+    (cd "$1" && tar -cf - --no-recursion SHA256SUMS SHA256SUMS.asc \
+        -T <(find . -mindepth 1 ! -name 'SHA256SUMS*' -printf '%P\n' | sort))
+}
+
+# ------------------------------------------------------- a web server
+
+# web_start ROOT [EXTRA]: nginx on a free port of loopback; sets $WEB.
+web_start() {
+    local root=$1 extra=${2:-} port try
+    mkdir -p "$T/web"
+    for try in 1 2 3 4 5 6 7 8; do
+        port=$((20000 + (RANDOM + try) % 12000))
+        cat >"$T/web/conf" <<EOF
+daemon off; master_process off; pid $T/web/pid; error_log $T/web/err info;
+user root; worker_processes 1;
+events { worker_connections 64; }
+http { access_log $T/web/access; client_body_temp_path $T/web/a;
+proxy_temp_path $T/web/b; fastcgi_temp_path $T/web/c; uwsgi_temp_path $T/web/d;
+scgi_temp_path $T/web/e; default_type application/octet-stream;
+server { listen 127.0.0.1:$port; root $root; autoindex on;
+location ~ /\\. { deny all; } $extra } }
+EOF
+        nginx -c "$T/web/conf" -e "$T/web/err" 2>/dev/null &
+        PIDS+=($!)
+        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+            if curl -s -o /dev/null "http://127.0.0.1:$port/"; then
+                WEB=http://127.0.0.1:$port
+                return
+            fi
+            kill -0 "${PIDS[-1]}" 2>/dev/null || break
+            sleep 0.1
+        done
+    done
+    die "nginx does not start: $(tail -n 3 "$T/web/err")"
+}
+
+# ------------------------------------------------------- an apt client
+
+# apt_root NAME URL [SUITE [KEY]]: a throw-away root, $T/NAME, whose apt knows
+# only us.
+apt_root() {
+    local r=$T/$1 url=$2 suite=${3:-stable} key=${4:-$T/trusted.asc}
+    mkdir -p "$r"/etc/apt/{apt.conf.d,preferences.d,sources.list.d,trusted.gpg.d} \
+        "$r"/var/lib/apt/lists/partial "$r"/var/cache/apt/archives/partial \
+        "$r"/var/log/apt "$r"/var/lib/dpkg/{info,updates,triggers} \
+        "$r"/usr/share
+    : >"$r/var/lib/dpkg/status"
+    printf 'amd64\narm64\n' >"$r/var/lib/dpkg/arch"
+    cp "$key" "$r/etc/apt/key.asc"
+    echo "deb [arch=amd64,arm64 signed-by=$r/etc/apt/key.asc] $url/apt $suite main" \
+        >"$r/etc/apt/sources.list"
+    cat >"$r/apt.conf" <<EOF
+Dir "$r/";
+Dir::State::status "$r/var/lib/dpkg/status";
+Dir::Bin::methods "/usr/lib/apt/methods";
+Dir::Bin::dpkg "/usr/bin/dpkg";
+#clear APT::Architectures;
+APT::Architecture "amd64";
+APT::Architectures { "amd64"; "arm64"; };
+APT::Sandbox::User "root";
+APT::Get::Assume-Yes "true";
+Acquire::Languages "none";
+Acquire::Check-Date "true";
+Acquire::Check-Valid-Until "true";
+Acquire::http::Proxy "DIRECT";
+Acquire::Retries "0";
+DPkg::Options { "--root=$r"; "--force-not-root"; "--force-script-chrootless";
+"--log=$r/var/log/dpkg.log"; };
+DPkg::Path "/usr/sbin:/usr/bin:/sbin:/bin";
+Dpkg::Use-Pty "false";
+EOF
+}
+
+# apt NAME COMMAND...: every warning is an error of the test's.
+apt() {
+    local r=$T/$1 any=() status
+    shift
+    [ "$1" != update ] || any=(--error-on=any)
+    APT_CONFIG=$r/apt.conf apt-get "${any[@]}" "$@" >"$T/apt.out" 2>"$T/apt.err"
+    status=$?
+    cat "$T/apt.out" "$T/apt.err" >&2
+    [ "$status" = 0 ] && ! grep -qE '^[WNE]: ' "$T/apt.err"
+}
+
+installed() {
+    dpkg-query --admindir="$1/var/lib/dpkg" -W -f '${Package}:${Architecture}=${Version}\n' \
+        2>/dev/null | sort | tr '\n' ' '
+}

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Runs the unit tests and the end-to-end tests; ends with one line that
+# counts them.
+#
+#   BUILD=build tests/run.sh [NAME]      only test files whose name has NAME
+set -u
+cd "$(dirname "$0")/.." || exit 1
+export BUILD=${BUILD:-build}
+only=${1:-}
+log=$(mktemp -d "${TMPDIR:-/tmp}/vc-run.XXXXXX")
+keys=$(mktemp -d "${TMPDIR:-/tmp}/vc-keys.XXXXXX")
+export KEYS=$keys CMOCKA_MESSAGE_OUTPUT=TAP
+passed=0 failed=0 skipped=0
+
+finish() {
+    rm -rf "$log" "$keys"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM
+
+# Reads TAP on stdin, prints what matters, and counts.
+count() {
+    local name=$1 line
+    while IFS= read -r line; do
+        case $line in
+        'ok '*'# SKIP'*|'ok '*'# skip'*)
+            skipped=$((skipped + 1)); echo "  skip  $name: ${line#ok * - }" ;;
+        'ok '*) passed=$((passed + 1)) ;;
+        'not ok '*) failed=$((failed + 1)); echo "  FAIL  $name: $line" ;;
+        '#'*) [ "$show_comments" = yes ] && echo "        $line" ;;
+        esac
+    done
+}
+
+run() {
+    local name=$1 start=$SECONDS before=$((passed + skipped)) bad=$failed
+    local status
+    shift
+    "$@" >"$log/out" 2>"$log/err" </dev/null
+    status=$?
+    show_comments=no
+    [ "$status" = 0 ] || show_comments=yes
+    count "$name" <"$log/out"
+    if [ "$status" != 0 ] && [ "$failed" = "$bad" ]; then
+        failed=$((failed + 1))
+        echo "  FAIL  $name: ended with status $status"
+    fi
+    if [ "$failed" != "$bad" ]; then
+        tail -n 40 "$log/err" | sed 's/^/        /'
+    fi
+    printf '  %-28s %3d tests %4d s\n' "$name" \
+        "$((passed + skipped - before + failed - bad))" "$((SECONDS - start))"
+}
+
+for test in "$BUILD"/tests/test_*; do
+    name=unit/${test##*/test_}
+    [ -x "$test" ] && [ "${test%.d}" = "$test" ] || continue
+    case $name in *"$only"*) run "$name" "$test" ;; esac
+done
+for test in tests/e2e/*.sh; do
+    name=e2e/$(basename "$test" .sh)
+    [ "$name" != e2e/lib ] || continue
+    case $name in *"$only"*) run "$name" bash "$test" ;; esac
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ] && [ "$((passed + skipped))" -gt 0 ]
