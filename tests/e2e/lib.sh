@@ -5,6 +5,15 @@
 # shellcheck shell=bash
 
 set -u
+
+# A /dev/shm of our own: what is left in it, this test file has left there.
+if [ -z "${VC_PRIVATE:-}" ]; then
+    export VC_PRIVATE=tried
+    if unshare -m true 2>/dev/null; then
+        exec unshare -m bash -c 'mount -t tmpfs -o mode=1777 tmpfs /dev/shm
+            VC_PRIVATE=yes exec bash "$@"' bash "$0" "$@"
+    fi
+fi
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 BUILD=${BUILD:-build}
 case $BUILD in /*) ;; *) BUILD=$ROOT/$BUILD ;; esac
@@ -112,8 +121,10 @@ keyrings() {
 agents() {
     local pid
     for pid in $(pgrep -f 'gpg-agent.*veilid-cicd-keys'); do
-        [ "$(ps -o stat= -p "$pid" | cut -c1)" = Z ] || echo "agent $pid"
+        [ "$(readlink "/proc/$pid/ns/mnt")" = "$(readlink /proc/self/ns/mnt)" ] &&
+            [ "$(ps -o stat= -p "$pid" | cut -c1)" != Z ] && echo "agent $pid"
     done
+    return 0
 }
 
 # ------------------------------------------------------- the two tools

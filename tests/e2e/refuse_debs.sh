@@ -65,8 +65,9 @@ test_a_control_file_that_explodes() {
     tar -C c -cf - ./control | xz -0 >parts/control.tar.xz
     ar rc big.deb parts/debian-binary parts/control.tar.xz parts/data.tar.xz
     refused 'control file is larger than 1048576 bytes' big.deb
-    mv c/control c/postinst
-    cp "$ROOT/CHANGES" c/control
+    rm c/control
+    truncate -s 1G c/postinst
+    dpkg-deb -f good/*.deb >c/control
     tar -C c -cf - ./postinst ./control | xz -T2 -0 >parts/control.tar.xz
     ar rc bomb.deb parts/debian-binary parts/control.tar.xz parts/data.tar.xz
     refused 'unpacks to more than' bomb.deb
@@ -76,9 +77,9 @@ test_a_control_file_that_explodes() {
 test_members() {
     take_apart
     cd parts || exit 1
-    ar qc ../two.deb debian-binary control.tar.xz control.tar.xz data.tar.xz
     cp control.tar.xz control.tar
-    ar qc ../two.deb debian-binary control.tar.xz control.tar data.tar.xz
+    ar qc ../two.deb debian-binary control.tar.xz control.tar.xz data.tar.xz
+    ar qc ../other.deb debian-binary control.tar.xz control.tar data.tar.xz
     ar qc ../order.deb debian-binary data.tar.xz control.tar.xz
     ar qc ../nodata.deb debian-binary control.tar.xz
     ar qc ../extra.deb debian-binary control.tar.xz data.tar.xz control.tar
@@ -86,7 +87,8 @@ test_members() {
     echo 3.0 >debian-binary
     ar qc ../format.deb debian-binary control.tar.xz data.tar.xz
     cd ..
-    refused "third member is 'control.tar'" two.deb
+    refused "third member is 'control.tar.xz'" two.deb
+    refused "third member is 'control.tar'" other.deb
     refused "second member is 'data.tar.xz'" order.deb
     refused 'truncated: 2 of 3 members' nodata.deb
     refused "member 'control.tar' too many" extra.deb

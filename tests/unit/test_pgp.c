@@ -364,8 +364,8 @@ what_is_no_signature_is_refused(void **state)
 {
 	static const char *const texts[] = {
 		"\n", "hello\n", "-----BEGIN PGP SIGNATURE-----\n",
-		"-----BEGIN PGP SIGNATURE-----\n\nAAAA\n"
-		    "-----END PGP SIGNATURE-----\n", "\x88\x00", "\xff\xff\xff",
+		("-----BEGIN PGP SIGNATURE-----\n\nAAAA\n"
+		    "-----END PGP SIGNATURE-----\n"), "\x88\x00", "\xff\xff\xff",
 	};
 	struct pgp *p = trust("rsa.asc");
 	struct buf plain = BUF_INIT;
