@@ -44,9 +44,10 @@ rollback(const struct tool_call *call, struct site *s, struct err *e)
 		status = switch_to(s, &k.manifest, e);
 	if (status == 0 && serial < before && !call->is_dry_run)
 		log_warning("generation %" PRIu64 " is live; clients that have "
-		    "seen the newer date of %" PRIu64 " ignore it: the lasting "
-		    "way is distribute-packages revert %" PRIu64, serial,
-		    before, serial);
+		    "seen the newer date of %" PRIu64 " ignore it and do not "
+		    "find its packages: the lasting way is "
+		    "distribute-packages revert %" PRIu64, serial, before,
+		    serial);
 	kept_clear(&k);
 	return status;
 }

@@ -30,28 +30,32 @@ is_same(struct intake *in, uint64_t serial, bool *same, struct err *e)
 }
 
 /* "previous" makes a chain; a gap in it is worth a word. */
-static int
-say_chain(struct intake *in, struct err *e)
+static void
+say_chain(const struct intake *in)
 {
 	const struct manifest *m = &in->in.manifest;
-	struct kept live = KEPT_INIT;
-	int status = 0;
 
 	if (in->site->live == 0 || m->serial <= in->site->live)
-		return 0;
+		return;
 	if (m->serial > in->site->live + 1)
 		log_notice("generation %" PRIu64 " follows %" PRIu64
 		    " directly: those between were never deployed here",
 		    m->serial, in->site->live);
-	else if (site_load(in->site, in->site->live, &live, e) < 0)
-		status = -1;
 	else if (!m->has_previous ||
-	    !hash_equal(m->previous, live.manifest.self))
+	    !hash_equal(m->previous, in->live.manifest.self))
 		log_warning("generation %" PRIu64 " does not name the live one "
 		    "as its predecessor: was the live one made elsewhere?",
 		    m->serial);
-	kept_clear(&live);
-	return status;
+}
+
+static int
+open_next(struct intake *in, struct err *e)
+{
+	snprintf(in->name, sizeof(in->name), "next.%ld", (long)getpid());
+	if (mkdirat(in->site->releases, in->name, 0755) < 0)
+		return err_sys(e, "make directory '%s'", in->name);
+	in->dir = fs_open_subdir(in->site->releases, in->name, e);
+	return in->dir < 0 ? -1 : 0;
 }
 
 /* The signature first: nothing else in the manifest is believed before. */
@@ -83,19 +87,22 @@ intake_judge(struct intake *in, struct err *e)
 		return 0;
 	}
 	in->placed = mem_zero(m->n, sizeof(*in->placed));
-	return say_chain(in, e);
+	if (in->site->live != 0 &&
+	    site_load(in->site, in->site->live, &in->live, e) < 0)
+		return -1;
+	say_chain(in);
+	return open_next(in, e);
 }
 
 /* --------------------------------------------------------------- placing */
 
-static int
-open_next(struct intake *in, struct err *e)
+static bool
+is_live(const struct intake *in, const struct manifest_entry *f)
 {
-	snprintf(in->name, sizeof(in->name), "next.%ld", (long)getpid());
-	if (mkdirat(in->site->releases, in->name, 0755) < 0)
-		return err_sys(e, "make directory '%s'", in->name);
-	in->dir = fs_open_subdir(in->site->releases, in->name, e);
-	return in->dir < 0 ? -1 : 0;
+	const struct manifest_entry *same = manifest_find(&in->live.manifest,
+	    f->path);
+
+	return same != NULL && hash_equal(same->sha256, f->sha256);
 }
 
 struct out *
@@ -106,8 +113,10 @@ intake_file(struct intake *in, size_t index, int *at, struct digest *d,
 	const char *base = path_base(path);
 	char *parent;
 
-	if (in->dir < 0 && open_next(in, e) < 0)
-		return NULL;
+	*at = -1;
+	if (is_live(in, &in->in.manifest.v[index]))
+		return out_nowhere(d);
+
 	if (fs_make_parents(in->dir, path, e) < 0)
 		return NULL;
 	parent = base > path ? mem_dupn(path, (size_t)(base - path) - 1) :
@@ -147,6 +156,8 @@ intake_file_done(struct intake *in, size_t index, struct out *o, int at,
 	if (status == 0 && !hash_equal(d->sha256, f->sha256))
 		status = err_set(e, ERR_DATA, "'%s' does not have the hash "
 		    "that is listed", f->path);
+	if (at < 0)
+		return status;
 	if (status == 0)
 		status = dress(in, at, path_base(f->path), e);
 	close(at);
@@ -273,15 +284,12 @@ static int
 link_rest(struct intake *in, struct err *e)
 {
 	const struct manifest *m = &in->in.manifest;
-	const struct manifest_entry *f, *same;
+	const struct manifest_entry *f;
 	struct sources sources = {NULL, 0, NULL, 0};
-	struct kept live = KEPT_INIT;
 	const char *before = "";
 	int status = 0;
 	size_t i;
 
-	if (in->site->live != 0)
-		status = site_load(in->site, in->site->live, &live, e);
 	for (i = 0; i < m->n && status == 0; i++) {
 		if (in->placed[i])
 			continue;
@@ -289,16 +297,13 @@ link_rest(struct intake *in, struct err *e)
 		if (!same_parent(before, f->path))
 			status = fs_make_parents(in->dir, f->path, e);
 		before = f->path;
-		same = manifest_find(&live.manifest, f->path);
-		if (status == 0 && same != NULL &&
-		    hash_equal(same->sha256, f->sha256))
+		if (status == 0 && is_live(in, f))
 			status = link_from(in, in->site->live, f->path,
 			    f->path, e);
 		else if (status == 0)
 			status = link_by_hash(in, &sources, f, e);
 	}
 	sources_clear(&sources);
-	kept_clear(&live);
 	return status;
 }
 
@@ -320,8 +325,6 @@ intake_complete(struct intake *in, struct err *e)
 {
 	struct tree tree = {.manifest = &in->in.manifest};
 
-	if (in->dir < 0 && open_next(in, e) < 0)
-		return -1;
 	if (link_rest(in, e) < 0 || write_manifest(in, e) < 0)
 		return -1;
 	tree.dir = in->dir;
@@ -355,6 +358,7 @@ intake_clear(struct intake *in)
 		(void)fs_remove_tree(in->site->releases, in->name, &ignored);
 	}
 	kept_clear(&in->in);
+	kept_clear(&in->live);
 	free(in->placed);
 	*in = (struct intake)INTAKE_INIT;
 }

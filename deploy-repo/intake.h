@@ -12,13 +12,14 @@ struct intake {
 	struct site *site;
 	struct pgp *trusted;
 	struct kept in;		/* the new generation's manifest */
+	struct kept live;	/* and the live one's, if there is one */
 	int dir;		/* .releases/next.PID; -1 until needed */
 	char name[64];
 	bool *placed;		/* one for each file of the manifest */
 	bool is_known;		/* it is live or kept already */
 	bool allow_older;
 };
-#define INTAKE_INIT {.in = KEPT_INIT, .dir = -1}
+#define INTAKE_INIT {.in = KEPT_INIT, .live = KEPT_INIT, .dir = -1}
 
 /*
  * Reads the manifest, trusts it or not, and judges the serial, then takes the
@@ -38,10 +39,13 @@ void intake_clear(struct intake *in);
 
 int intake_judge(struct intake *in, struct err *e);
 int intake_complete(struct intake *in, struct err *e);
-/* Opens the file that the listed path is to become; *at is its directory. */
+/*
+ * Opens the file that the listed path is to become; *at is its directory. A
+ * file that the live generation has is only hashed: it will be linked.
+ */
 struct out *intake_file(struct intake *in, size_t index, int *at,
     struct digest *d, struct err *e);
-/* Commits it if its hash is the listed one. */
+/* Commits it if its hash is the listed one, and closes at. */
 int intake_file_done(struct intake *in, size_t index, struct out *o, int at,
     const struct digest *d, struct err *e);
 

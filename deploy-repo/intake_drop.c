@@ -86,7 +86,8 @@ take_file(size_t i, void *arg, struct err *e)
 	}
 	if (copy(fd, path, o, e) < 0) {
 		out_discard(o);
-		close(at);
+		if (at >= 0)
+			close(at);
 		close(fd);
 		return -1;
 	}
@@ -104,12 +105,7 @@ take_files(struct intake *in, int drop, struct err *e)
 	status = fs_walk(drop, note_file, &t, e);
 	if (status == 0 && t.n > 0) {
 		log_progress_start("taking files", t.bytes);
-		/* The first one alone: it makes the directory. */
-		status = take_file(0, &t, e);
-		t.v++;
-		if (status == 0)
-			status = par_each(t.n - 1, take_file, &t, e);
-		t.v--;
+		status = par_each(t.n, take_file, &t, e);
 		log_progress_end();
 	}
 	free(t.v);

@@ -108,7 +108,8 @@ take_member(struct intake *in, struct stream *s, size_t index, struct err *e)
 	}
 	if (n < 0) {
 		out_discard(o);
-		close(at);
+		if (at >= 0)
+			close(at);
 		return -1;
 	}
 	return intake_file_done(in, index, o, at, &d, e);

@@ -10,8 +10,9 @@
 # when a run starts. Peak memory is that of the tool or the largest of its
 # children. Status 1: a target was missed; 66: nothing was measured.
 #
-# Nothing is removed before the end where that would free many inodes: ext4
-# passes over those freed in the last minutes, one by one, for each new file.
+# ext4 passes over the inodes that were freed in the last minutes, one by one,
+# for each new file: so each run works in a directory of its own, which lies
+# in a block group of its own, and nearly all is removed at the end only.
 #
 # For a quick look: RUNS=1 SMALL=500 LARGE=4 tests/bench/run.sh index
 # shellcheck disable=SC2317  # most functions are called by their names
@@ -31,6 +32,7 @@ generations=5	# that deploy-repo keeps
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$build/bin" && pwd)
 work=$(mktemp -d "${TMPDIR:-/tmp}/vb.XXXXXX")
+chattr +T "$work" 2>/dev/null || true	# spread what is made in it
 export GNUPGHOME=$work/g LC_ALL=C
 unset VEILID_CICD_CONF CI_COMMIT_TAG IS_NIGHTLY SOURCE_DATE_EPOCH
 
@@ -87,7 +89,7 @@ serial=0
 state='' ftp='' aptly='' reprepro=''
 fresh() {
     serial=$((serial + 1))
-    printf -v "$1" %s "$work/$1.$serial"
+    printf -v "$1" %s "$work/$1.$serial.${work##*.}"
 }
 
 missed=0

@@ -1,0 +1,433 @@
+#!/bin/bash
+# deploy-repo: from a tar and from drops, what it refuses, what it swaps.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+# Two generations, exported: 1.tar, 2.tar; nothing deployed yet.
+two_generations() {
+    make_release p 0.3.4
+    make_release q 0.3.5
+    must dist build -r v0.3.4 --from p
+    must dist export; mv out 1.tar
+    must dist build -r v0.3.5 --from q
+    must dist export; mv out 2.tar
+}
+
+live() { readlink srv/.releases/current; }
+
+# refused STATUS REGEX TAR: the live tree stays as it is, to the byte.
+refused() {
+    (cd srv && find . -type f ! -name lock -exec sha256sum {} + | sort) >before
+    find srv -type l -printf '%p %l\n' | sort >>before
+    expect "$1" "$2" deploy - <"$3"
+    (cd srv && find . -type f ! -name lock -exec sha256sum {} + | sort) >after
+    find srv -type l -printf '%p %l\n' | sort >>after
+    cmp before after || die "something changed: $(diff before after | head -3)"
+}
+
+# A copy of the live tree, to be spoilt and packed again.
+spoil() {
+    rm -rf tree
+    mkdir tree
+    tar -C tree -xf "${1:-2.tar}"
+}
+
+test_from_a_tar() {
+    two_generations
+    mkdir -p srv/keep.me
+    must deploy - <1.tar
+    [ "$(cut -f1,2,4 "$T/out")" = "$(printf '1\tv0.3.4\t17')" ] || die "$(cat out)"
+    must deploy - <2.tar
+    [ "$(live)" = 2 ] && [ -d srv/keep.me ] || die "$(live)"
+    must deploy verify
+    must deploy list
+    [ "$(cut -f1,2,6 "$T/out")" = "$(printf '2\tv0.3.5\tlive\n1\tv0.3.4\t')" ] ||
+        die "$(cat out)"
+    # shared files are shared
+    [ "$(stat -c %h srv/.releases/1/apt/pool/stable/main/veilid-cli_0.3.4_amd64.deb)" = 2 ] ||
+        die "copied what was there"
+    [ "$(stat -c %a srv/.releases/2/apt/dists/stable/InRelease)" = 644 ] || die mode
+}
+
+test_plain_directories_are_exchanged() {
+    two_generations
+    mkdir -p srv/apt/dists srv/rpm/stable srv/gpg
+    echo old >srv/apt/dists/x
+    echo mine >srv/robots.txt
+    expect 0 "'$T/srv/apt' is now a link" deploy - <1.tar
+    [ -L srv/apt ] && [ -L srv/gpg ] && [ -L srv/SHA256SUMS ] || die "no links"
+    [ -d srv/rpm/stable ] && [ ! -L srv/rpm ] || die "rpm is not ours"
+    [ "$(cat srv/robots.txt)" = mine ] || die "robots.txt"
+    [ "$(cat srv/.releases/replaced.1/apt/dists/x)" = old ] || die "old tree lost"
+    must deploy prune
+    [ ! -e srv/.releases/replaced.1 ] || die "prune"
+    must deploy - <2.tar
+    [ "$(find srv/.releases -maxdepth 1 -name 'replaced*')" = '' ] || die "again"
+}
+
+test_a_drop_brings_only_what_is_new() {
+    two_generations
+    must deploy - <1.tar
+    local d=inbox/generation.2.abc
+    mkdir -p $d.part && tar -C $d.part -xf 2.tar
+    # what the server has already need not be sent
+    (cd $d.part && rm apt/pool/stable/main/*_0.3.4_* gpg/* apt/*.sources)
+    (cd $d.part && rm apt/dists/stable/main/binary-*/by-hash/SHA256/*)
+    expect 0 'nothing to do: no drop waits, generation 1 is live' deploy
+    mv $d.part $d
+    must deploy status
+    grep -q "$(printf 'waiting\t2')" out || die "$(cat out)"
+    expect 0 'taking drop generation.2.abc' deploy
+    [ "$(live)" = 2 ] && [ ! -e $d ] || die "not consumed"
+    must deploy verify
+    [ "$(cat inbox/LIVE/SHA256SUMS)" = "$(cat srv/SHA256SUMS)" ] || die "no LIVE"
+    must gpg --homedir "$KEYS/h.main" --verify inbox/LIVE/SHA256SUMS.asc inbox/LIVE/SHA256SUMS
+    expect 0 'nothing to do' deploy
+    expect 0 'nothing to do' deploy 2
+    expect 66 'no complete drop of generation 7' deploy 7
+    expect 64 'no serial and no verb' deploy bogus
+}
+
+test_the_newest_drop_is_taken_and_older_ones_go() {
+    two_generations
+    mkdir -p inbox/generation.{1.a,2.b,2.c.part,x.d,03.e}
+    tar -C inbox/generation.1.a -xf 1.tar
+    tar -C inbox/generation.2.b -xf 2.tar
+    must deploy
+    [ "$(live)" = 2 ] || die "$(live)"
+    [ "$(ls inbox | tr '\n' ' ')" = 'LIVE generation.03.e generation.2.c.part generation.x.d ' ] ||
+        die "inbox: $(ls inbox)"
+}
+
+test_a_drop_with_something_else() {
+    two_generations
+    must deploy - <1.tar
+    local d=inbox/generation.2.abc
+    mkdir $d && tar -C $d -xf 2.tar
+    echo x >$d/apt/extra
+    expect 65 "'apt/extra' is not listed" deploy
+    rm $d/apt/extra
+    mkfifo $d/apt/fifo
+    expect 65 "'apt/fifo' is not a regular file" deploy
+    rm $d/apt/fifo
+    local f=$d/apt/pool/stable/main/veilid-cli_0.3.5_amd64.deb
+    mv $f saved
+    ln -s "$T/saved" $f
+    expect 65 'not a regular file' deploy
+    rm $f
+    expect 65 'listed, but neither sent nor in a generation' deploy
+    echo other >$f
+    expect 65 'does not have the hash' deploy
+    cp saved $f
+    rm -rf srv/.releases/2
+    [ "$(live)" = 1 ] || die "went live"
+    must deploy
+}
+
+test_a_lost_file_is_found_under_another_name() {
+    two_generations
+    must deploy - <1.tar
+    local d=inbox/generation.2.abc
+    mkdir $d && tar -C $d -xf 2.tar
+    # Packages and its name by hash have the same content: once is enough
+    rm -r $d/apt/dists/stable/main/binary-*/by-hash
+    must deploy
+    must deploy verify
+}
+
+test_signature_and_trust() {
+    two_generations
+    must deploy - <1.tar
+    spoil
+    sed -i '1s/2/3/' tree/SHA256SUMS
+    tar_tree tree >t.tar
+    refused 77 'bad signature' t.tar
+    spoil
+    : >tree/SHA256SUMS.asc
+    tar_tree tree >t.tar
+    refused 77 'SHA256SUMS.asc' t.tar
+    spoil
+    sign_tree tree 2 ed25519
+    tar_tree tree >t.tar
+    refused 77 'not trusted' t.tar
+    mkdir inbox/generation.2.foreign
+    tar -C inbox/generation.2.foreign -xf t.tar
+    expect 77 'generation.2.foreign.*not trusted' deploy
+    rm -r inbox/generation.2.foreign
+    rm trusted.asc
+    refused 66 'trusted-key' 2.tar
+    sed -i '/^trusted-key/d' conf
+    refused 78 '\[deploy\] trusted-key is not set' 2.tar
+    make_key expired
+    spoil
+    sed -i "\$atrusted-key = $KEYS/expired.asc" conf
+    (cd tree && gpg --homedir "$KEYS/h.expired" --batch --quiet --yes --armor \
+        --faked-system-time 20250101T100000 --pinentry-mode loopback \
+        --passphrase '' --detach-sign SHA256SUMS)
+    gpgconf --homedir "$KEYS/h.expired" --kill all
+    tar_tree tree >t.tar
+    refused 77 'expired' t.tar
+}
+
+test_serials() {
+    two_generations
+    must deploy - <2.tar
+    refused 77 'serial 1 is older than the live 2' 1.tar
+    expect 0 'live already' deploy - <2.tar
+    must deploy --allow-older - <1.tar
+    [ "$(live)" = 1 ] || die "$(live)"
+    must deploy - <2.tar
+    # another tree under a serial that is taken
+    make_release other 0.3.6
+    must dist -o "repository.state=$T/s2" build -r v0.3.6 --from other
+    must dist -o "repository.state=$T/s2" refresh
+    must dist -o "repository.state=$T/s2" export
+    mv out other.tar
+    refused 65 'another generation with serial 2 is here already' other.tar
+    must dist -o "repository.state=$T/s2" refresh
+    must dist -o "repository.state=$T/s2" export
+    mv out other.tar
+    expect 0 'does not name the live one as its predecessor' deploy - <other.tar
+}
+
+# The signer was fooled, or the signing key stolen: the tree must still be one
+# that clients accept, and nothing may leave its directory.
+test_signed_but_wrong() {
+    two_generations
+    must deploy - <1.tar
+    local index=apt/dists/stable/main/binary-amd64/Packages
+    spoil; sed -i 's/^Size: .*/Size: 7/' tree/$index; sign_tree tree
+    tar_tree tree >t.tar
+    refused 65 'binary-amd64/Packages.*not the file that Release lists' t.tar
+    spoil; echo x >>tree/apt/dists/stable/Release; sign_tree tree
+    tar_tree tree >t.tar
+    refused 77 'Release.gpg: bad signature|failed' t.tar
+    spoil; cp tree/apt/dists/stable/Release tree/apt/dists/stable/InRelease
+    sign_tree tree; tar_tree tree >t.tar
+    refused 77 'InRelease' t.tar
+    spoil; rm tree/apt/pool/stable/main/veilid-cli_0.3.5_arm64.deb; sign_tree tree
+    tar_tree tree >t.tar
+    refused 65 "names 'apt/pool/stable/main/veilid-cli_0.3.5_arm64.deb', which is not there" t.tar
+    spoil; rm -r tree/apt/dists/stable/main/binary-arm64/by-hash; sign_tree tree
+    tar_tree tree >t.tar
+    refused 65 'by-hash' t.tar
+    spoil; mv tree/apt/dists/stable tree/apt/dists/unstable; sign_tree tree
+    tar_tree tree >t.tar
+    refused 65 "neither Suite nor Codename is 'unstable'" t.tar
+    spoil; echo x >tree/apt/pool/stable/main/veilid-cli_0.3.5_arm64.deb; sign_tree tree
+    tar_tree tree >t.tar
+    refused 65 "another SHA256 for" t.tar
+}
+
+# manifest LINE...: a signed manifest with just these lines.
+manifest() {
+    rm -rf tree; mkdir tree
+    printf '%s\n' "$@" >tree/SHA256SUMS
+    (cd tree && sign_file main SHA256SUMS)
+    tar -C tree -cf t.tar SHA256SUMS SHA256SUMS.asc
+}
+
+test_manifests() {
+    two_generations
+    must deploy - <1.tar
+    local h=e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855
+    local head=('# serial 9' '# release v9' '# date 2026-01-02T03:04:05Z')
+    local path
+    for path in /etc/passwd ../x apt/../../x apt//x ./x apt/./x .releases/current \
+        apt/.hidden apt/ 'a b' "apt/x\\y" '-rf' SHA256SUMS "$(printf 'a%.0s' {1..300})"; do
+        manifest "${head[@]}" "$h  $path"
+        refused 65 "unsafe path|is not 'sha256  path'" t.tar
+    done
+    manifest "${head[@]}" "$h  b" "$h  a"
+    refused 65 "'a' is not in order" t.tar
+    manifest "${head[@]}" "$h  a" "$h  a"
+    refused 65 "'a' is not in order" t.tar
+    manifest "${head[@]}" "$h  a" "$h  a/b"
+    refused 65 "'a/b' is not in order" t.tar
+    manifest "${head[@]}"
+    refused 65 'lists no file' t.tar
+    manifest "$h  a"
+    refused 65 'no serial, release or date' t.tar
+    manifest '# serial -1' "$h  a"
+    refused 65 'bad line' t.tar
+    manifest '# serial 99999999999999999999' "$h  a"
+    refused 65 'bad line' t.tar
+    manifest "${head[@]}" "zz$h  a"
+    refused 65 'file 1' t.tar
+    printf '%s\n%s\n%s\n%s  a' "${head[@]}" "$h" >tree/SHA256SUMS
+    (cd tree && sign_file main SHA256SUMS)
+    tar -C tree -cf t.tar SHA256SUMS SHA256SUMS.asc
+    refused 65 'file 1' t.tar
+}
+
+test_tars() {
+    two_generations
+    must deploy - <1.tar
+    local n
+    for n in 0 100 512 1000 5000 20000 $(($(stat -c %s 2.tar) / 2)) \
+        $(($(stat -c %s 2.tar) - 2000)); do
+        head -c "$n" 2.tar >t.tar
+        refused 65 '' t.tar
+    done
+    # one more member than the manifest lists, of each hostile kind
+    spoil
+    echo x >evil
+    cp 2.tar t.tar
+    tar -rf t.tar -P --transform 's,^evil,../../evil,' evil
+    refused 65 'unsafe path' t.tar
+    cp 2.tar t.tar
+    tar -rf t.tar -P "$T/evil"
+    refused 65 'unsafe path' t.tar
+    ln -s /etc/passwd link
+    cp 2.tar t.tar
+    tar -rf t.tar link
+    refused 65 'link or a device' t.tar
+    cp 2.tar t.tar
+    tar -rf t.tar evil
+    refused 65 "'evil' is not listed" t.tar
+    ln evil evil2
+    cp 2.tar t.tar
+    tar -rf t.tar evil evil2
+    refused 65 'not listed|link' t.tar
+    if mknod dev c 1 3 2>/dev/null; then
+        cp 2.tar t.tar
+        tar -rf t.tar dev
+        refused 65 'link or a device' t.tar
+    fi
+    cp 2.tar t.tar
+    tar -C tree -rf t.tar apt/dists/stable/Release
+    refused 65 'comes twice' t.tar
+    # a link in the place of a listed file
+    spoil
+    ln -sf /etc/passwd tree/apt/dists/stable/Release
+    tar_tree tree >t.tar
+    refused 65 'link or a device' t.tar
+    spoil
+    tar -C tree -cf t.tar apt SHA256SUMS SHA256SUMS.asc gpg
+    refused 65 "'SHA256SUMS' is not where it should be" t.tar
+    head -c 100000 /dev/urandom >t.tar
+    refused 65 '' t.tar
+    gzip -k 2.tar
+    refused 65 '' 2.tar.gz
+    must deploy - <2.tar
+}
+
+test_rollback_and_what_apt_sees() {
+    two_generations
+    web_start "$T/srv"
+    must deploy - <1.tar
+    apt_root r "$WEB"
+    must apt r update
+    must apt r install veilid-cli
+    must deploy - <2.tar
+    must apt r update
+    must apt r upgrade
+    expect 0 'generation 1 is live; clients that have seen the newer date' deploy rollback
+    [ "$(live)" = 1 ] || die "$(live)"
+    must deploy verify
+    # an old client stays with the index that it saw, without a word, and does
+    # not find that index's packages; a new one gets the old state
+    must apt r update
+    grep -q 'Version: 0.3.5' r/var/lib/apt/lists/*Packages || die "went back"
+    ! apt r install veilid-server || die "where is 0.3.5 from?"
+    grep -q '404 ' "$T/apt.out" "$T/apt.err" || die "no 404"
+    apt_root r2 "$WEB"
+    must apt r2 update
+    must apt r2 install veilid-cli
+    [ "$(installed r2)" = 'veilid-cli:amd64=0.3.4 ' ] || die "$(installed r2)"
+    expect 66 'no generation before' deploy rollback
+    must deploy rollback 2
+    [ "$(live)" = 2 ] || die "$(live)"
+    expect 66 'generation 9 is not kept' deploy rollback 9
+    must dist revert 1
+    must export_and_deploy
+    must apt r update
+    must apt r install --allow-downgrades veilid-cli=0.3.4
+}
+
+test_keep_and_prune() {
+    two_generations
+    sed -i 's/^\[deploy\]/&\nkeep = 2/' conf
+    must deploy - <1.tar
+    must deploy - <2.tar
+    local i
+    for i in 3 4; do
+        must dist refresh
+        must export_and_deploy
+    done
+    must deploy list
+    [ "$(cut -f1 out | tr '\n' ' ')" = '4 3 ' ] || die "$(cat out)"
+    must deploy rollback
+    must deploy -o deploy.keep=1 prune
+    must deploy list
+    [ "$(cut -f1 out | tr '\n' ' ')" = '4 3 ' ] || die "the live one went: $(cat out)"
+    must deploy verify
+}
+
+test_the_look_through_the_web_server() {
+    two_generations
+    web_start "$T/srv"
+    sed -i "s|^\[deploy\]|&\nurl = $WEB|" conf
+    must deploy - <1.tar
+    must deploy - <2.tar
+    # the web server serves something else: everything goes back
+    mkdir -p elsewhere
+    cp -rL srv/.releases/1/apt elsewhere/
+    kill "${PIDS[-1]}"; wait "${PIDS[-1]}" 2>/dev/null
+    web_start "$T/elsewhere"
+    must dist refresh
+    must dist export; mv out 3.tar
+    expect 76 'swapped back.*is not what was deployed' \
+        deploy -o "deploy.url=$WEB" - <3.tar
+    [ "$(live)" = 2 ] || die "$(live)"
+    expect 76 'status 404' deploy -o "deploy.url=$WEB/nowhere" - <3.tar
+    expect 75 'swapped back' deploy -o deploy.url=http://127.0.0.1:9 - <3.tar
+    [ "$(live)" = 2 ] || die "$(live)"
+    must deploy -o "deploy.url=$WEB/../srv" verify
+}
+
+test_a_first_deployment_that_goes_back() {
+    two_generations
+    mkdir -p srv/apt other
+    echo old >srv/apt/x
+    web_start "$T/other"
+    expect 76 'swapped back' deploy -o "deploy.url=$WEB" - <1.tar
+    [ "$(cat srv/apt/x)" = old ] && [ ! -L srv/apt ] && [ ! -e srv/gpg ] ||
+        die "not as before: $(ls -la srv)"
+    [ "$(ls -A srv/.releases | grep -v -e lock -e '^1$')" = '' ] ||
+        die "left: $(ls -A srv/.releases)"
+    must deploy - <1.tar
+}
+
+test_dry_run() {
+    two_generations
+    must deploy - <1.tar
+    find srv ! -name lock -printf '%p %i\n' | sort >before
+    expect 0 'dry run: generation 2, v0.3.5, is good and would go live' deploy -n - <2.tar
+    spoil; echo x >>tree/apt/dists/stable/InRelease; tar_tree tree >t.tar
+    expect 65 'does not have the hash' deploy -n - <t.tar
+    find srv ! -name lock -printf '%p %i\n' | sort | cmp - before || die "changed"
+    must deploy - <2.tar
+    expect 0 'would make generation 1, v0.3.4, live' deploy -n rollback
+    [ "$(live)" = 2 ] || die "rolled back"
+}
+
+test_verify_sees_damage() {
+    two_generations
+    expect 66 'nothing is live' deploy verify
+    must deploy - <2.tar
+    must deploy verify
+    printf x | dd of=srv/apt/pool/stable/main/veilid-cli_0.3.5_amd64.deb \
+        conv=notrunc status=none
+    expect 65 'veilid-cli_0.3.5_amd64.deb.*hash' deploy verify
+}
+
+test_owner() {
+    two_generations
+    [ "$(id -u)" = 0 ] || { echo '# skip needs root'; return; }
+    must deploy -o deploy.owner=nobody:nogroup - <1.tar
+    [ "$(stat -L -c %U:%G srv/apt/dists/stable/InRelease)" = nobody:nogroup ] || die owner
+    expect 78 'no such user' deploy -o deploy.owner=nobody-here - <2.tar
+}
+
+run_tests
