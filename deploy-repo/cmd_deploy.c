@@ -1,22 +1,16 @@
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "deploy-repo/cmd.h"
+#include "deploy-repo/inbox.h"
 #include "deploy-repo/intake.h"
 #include "deploy-repo/site.h"
 #include "deploy-repo/switch.h"
 #include "lib/drop.h"
 #include "lib/fs.h"
 #include "lib/log.h"
-#include "lib/report.h"
-
-#define LIVE "LIVE"
 
 /* Where the generation comes from. */
 struct origin {
@@ -28,33 +22,6 @@ struct origin {
 };
 
 /* --------------------------------------------------------- after the swap */
-
-/* What distribute-packages send compares with: the pair changes at once. */
-static int
-leave_manifest(const struct kept *k, int inbox, struct err *e)
-{
-	static const char next[] = LIVE ".part";
-	int dir, status;
-
-	if (fs_remove_tree(inbox, next, e) < 0)
-		return -1;
-	if (mkdirat(inbox, next, 0755) < 0)
-		return err_sys(e, "make directory '%s'", next);
-	dir = fs_open_subdir(inbox, next, e);
-	if (dir < 0)
-		return -1;
-	status = fs_write(dir, MANIFEST_NAME, k->text.p, k->text.n, 0644, e);
-	if (status == 0)
-		status = fs_write(dir, MANIFEST_SIGNATURE, k->signature.p,
-		    k->signature.n, 0644, e);
-	close(dir);
-	if (status < 0)
-		return -1;
-	if (renameat2(inbox, next, inbox, LIVE, RENAME_EXCHANGE) < 0 &&
-	    renameat(inbox, next, inbox, LIVE) < 0)
-		return err_sys(e, "rename '%s' to '" LIVE "'", next);
-	return fs_remove_tree(inbox, next, e);
-}
 
 /* Drops of this generation and of older ones have served. */
 static int
@@ -75,30 +42,11 @@ tidy(const struct site *s, const struct kept *k, const struct origin *o)
 {
 	struct err e = ERR_INIT;
 
-	if (o->inbox >= 0 && (leave_manifest(k, o->inbox, &e) < 0 ||
+	if (o->inbox >= 0 && (inbox_leave_manifest(o->inbox, k, &e) < 0 ||
 	    consume_drops(o, k->manifest.serial, &e) < 0))
 		log_warning("inbox: %s", e.text);
-	if (site_prune(s, false, &e) < 0)
+	if (site_prune(s, false, false, &e) < 0)
 		log_warning("%s", e.text);
-}
-
-static int
-print_record(const struct tool_call *call, const struct manifest *m,
-    struct err *e)
-{
-	static const struct report_column columns[] = {
-		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT},
-		{"date", REPORT_TEXT}, {"files", REPORT_NUMBER},
-	};
-	struct report *r = report_open(columns, COUNT(columns),
-	    call->wants_json);
-	char serial[SERIAL_TEXT], date[DATE_TEXT], files[24];
-
-	snprintf(serial, sizeof(serial), "%" PRIu64, m->serial);
-	snprintf(files, sizeof(files), "%zu", m->n);
-	manifest_format_date(m->date, date);
-	report_row(r, serial, m->release, date, files);
-	return report_close(r, e);
 }
 
 /* ------------------------------------------------------------- deploying */
@@ -111,7 +59,8 @@ make_live(const struct tool_call *call, struct intake *in, struct err *e)
 
 	if (in->is_known && s->live == m->serial) {
 		log_notice("generation %" PRIu64 " is live already", m->serial);
-		return 0;
+		/* a run that was killed may have left links to be made */
+		return call->is_dry_run ? 0 : switch_to(s, m, e);
 	}
 	if (call->is_dry_run) {
 		log_notice("dry run: generation %" PRIu64 ", %s, is good and "
@@ -162,12 +111,21 @@ take(struct intake *in, const struct origin *o, struct err *e)
 static bool
 is_done_already(const struct site *s, const struct origin *o)
 {
-	return !o->is_tar && o->n == 0 && s->live != 0 &&
-	    (o->serial == 0 || o->serial == s->live);
+	size_t i;
+
+	if (o->is_tar || s->live == 0)
+		return false;
+	if (o->serial == 0)
+		return o->n == 0;
+	for (i = 0; i < o->n; i++)
+		if (o->drops[i].serial == o->serial)
+			return false;
+	return o->serial == s->live;
 }
 
 static int
-repeat(const struct tool_call *call, const struct site *s, struct err *e)
+repeat(const struct tool_call *call, struct site *s, const struct origin *o,
+    struct err *e)
 {
 	struct kept k = KEPT_INIT;
 	int status = site_load(s, s->live, &k, e);
@@ -175,8 +133,14 @@ repeat(const struct tool_call *call, const struct site *s, struct err *e)
 	if (status == 0) {
 		log_notice("nothing to do: no drop waits, generation %" PRIu64
 		    " is live", s->live);
-		status = print_record(call, &k.manifest, e);
+		/* a run that was killed may have left links to be made */
+		if (!call->is_dry_run)
+			status = switch_to(s, &k.manifest, e);
 	}
+	if (status == 0 && !call->is_dry_run)
+		tidy(s, &k, o);
+	if (status == 0)
+		status = manifest_report(&k.manifest, call->wants_json, e);
 	kept_clear(&k);
 	return status;
 }
@@ -189,7 +153,7 @@ deploy(const struct tool_call *call, struct site *s, const struct origin *o,
 	int status = -1;
 
 	if (is_done_already(s, o))
-		return repeat(call, s, e);
+		return repeat(call, s, o, e);
 	in.site = s;
 	in.allow_older = options.allow_older;
 	in.trusted = site_trusted(call->conf, e);
@@ -197,7 +161,7 @@ deploy(const struct tool_call *call, struct site *s, const struct origin *o,
 		status = make_live(call, &in, e);
 	if (status == 0 && !call->is_dry_run) {
 		tidy(s, &in.in, o);
-		status = print_record(call, &in.in.manifest, e);
+		status = manifest_report(&in.in.manifest, call->wants_json, e);
 	}
 	pgp_close(in.trusted);
 	intake_clear(&in);
@@ -207,7 +171,7 @@ deploy(const struct tool_call *call, struct site *s, const struct origin *o,
 static int
 find_origin(const struct tool_call *call, struct origin *o, struct err *e)
 {
-	o->inbox = site_open_inbox(call->conf);
+	o->inbox = inbox_open(call->conf);
 	if (call->n_args > 0 && strcmp(call->args[0], "-") == 0)
 		o->is_tar = true;
 	else if (call->n_args > 0 &&

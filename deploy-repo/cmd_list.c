@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "deploy-repo/cmd.h"
+#include "deploy-repo/inbox.h"
 #include "deploy-repo/site.h"
 #include "lib/drop.h"
 #include "lib/report.h"
@@ -91,7 +92,7 @@ cmd_list(const struct tool_call *call, struct err *e)
 static void
 waiting(const struct conf *conf, struct buf *text)
 {
-	int inbox = site_open_inbox(conf);
+	int inbox = inbox_open(conf);
 	struct err ignored = ERR_INIT;
 	struct drop *drops = NULL;
 	size_t n = 0, i;

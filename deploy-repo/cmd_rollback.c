@@ -1,7 +1,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "deploy-repo/cmd.h"
+#include "deploy-repo/inbox.h"
 #include "deploy-repo/site.h"
 #include "deploy-repo/switch.h"
 #include "lib/log.h"
@@ -24,6 +26,20 @@ find_previous(const struct site *s, uint64_t *serial, struct err *e)
 	    "before the live one is kept");
 }
 
+/* A sender that compares with the newer one would send too little. */
+static void
+leave_manifest(const struct conf *conf, const struct kept *k)
+{
+	struct err e = ERR_INIT;
+	int inbox = inbox_open(conf);
+
+	if (inbox < 0)
+		return;
+	if (inbox_leave_manifest(inbox, k, &e) < 0)
+		log_warning("inbox: %s", e.text);
+	close(inbox);
+}
+
 static int
 rollback(const struct tool_call *call, struct site *s, struct err *e)
 {
@@ -42,6 +58,10 @@ rollback(const struct tool_call *call, struct site *s, struct err *e)
 		    "live", serial, k.manifest.release);
 	else if (status == 0)
 		status = switch_to(s, &k.manifest, e);
+	if (status == 0 && !call->is_dry_run)
+		leave_manifest(call->conf, &k);
+	if (status == 0)
+		status = manifest_report(&k.manifest, call->wants_json, e);
 	if (status == 0 && serial < before && !call->is_dry_run)
 		log_warning("generation %" PRIu64 " is live; clients that have "
 		    "seen the newer date of %" PRIu64 " ignore it and do not "

@@ -27,8 +27,8 @@ cmd_prune(const struct tool_call *call, struct err *e)
 	struct site s = SITE_INIT;
 	int status = site_open(&s, call->conf, true, e);
 
-	if (status == 0 && !call->is_dry_run)
-		status = site_prune(&s, true, e);
+	if (status == 0)
+		status = site_prune(&s, true, call->is_dry_run, e);
 	site_close(&s);
 	return status;
 }

@@ -105,6 +105,29 @@ is_live(const struct intake *in, const struct manifest_entry *f)
 	return same != NULL && hash_equal(same->sha256, f->sha256);
 }
 
+/* A copy was sent: should the disk have damaged ours, it takes its place. */
+static bool
+is_intact(const struct intake *in, size_t index)
+{
+	const struct manifest_entry *f = &in->in.manifest.v[index];
+	struct err ignored = ERR_INIT;
+	struct digest d;
+	bool intact = false;
+	char *path = mem_format("%" PRIu64 "/%s", in->site->live, f->path);
+	int fd = fs_open(in->site->releases, path, &ignored);
+
+	if (fd >= 0) {
+		intact = hash_fd(fd, path, &d, &ignored) == 0 &&
+		    hash_equal(d.sha256, f->sha256);
+		close(fd);
+	}
+	if (!intact)
+		log_warning("'%s' is damaged: taking the copy that was sent",
+		    path);
+	free(path);
+	return intact;
+}
+
 struct out *
 intake_file(struct intake *in, size_t index, int *at, struct digest *d,
     struct err *e)
@@ -114,7 +137,7 @@ intake_file(struct intake *in, size_t index, int *at, struct digest *d,
 	char *parent;
 
 	*at = -1;
-	if (is_live(in, &in->in.manifest.v[index]))
+	if (is_live(in, &in->in.manifest.v[index]) && is_intact(in, index))
 		return out_nowhere(d);
 
 	if (fs_make_parents(in->dir, path, e) < 0)
@@ -257,7 +280,7 @@ static int
 link_by_hash(struct intake *in, struct sources *s,
     const struct manifest_entry *f, struct err *e)
 {
-	struct source key, *found;
+	struct source key = {.serial = 0}, *found;
 
 	if (s->kept == NULL && load_sources(in, s, e) < 0)
 		return -1;

@@ -157,7 +157,7 @@ intake_tar(struct intake *in, int fd, struct err *e)
 
 	s.chunk = mem_alloc(CHUNK);
 	s.data = mem_alloc(CHUNK);
-	s.tar = unpack_open(UNPACK_TAR, read_stream, &s);
+	s.tar = unpack_open(UNPACK_TAR, UNPACK_PLAIN, read_stream, &s);
 	log_progress_start("taking files", 0);
 	if (read_first(&s, MANIFEST_NAME, MANIFEST_LIMIT, &in->in.text,
 	    e) == 0 && read_first(&s, MANIFEST_SIGNATURE, SIGNATURE_LIMIT,

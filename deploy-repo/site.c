@@ -258,8 +258,18 @@ out:
 	return status < 0 ? err_wrap(e, "generation %" PRIu64, serial) : 0;
 }
 
+static int
+remove_release(const struct site *s, const char *name, bool is_dry_run,
+    struct err *e)
+{
+	log_say(is_dry_run ? LOG_NOTICE : LOG_DETAIL, "%s '%s/" SITE_RELEASES
+	    "/%s'", is_dry_run ? "dry run: would remove" : "removing", s->path,
+	    name);
+	return is_dry_run ? 0 : fs_remove_tree(s->releases, name, e);
+}
+
 int
-site_prune(const struct site *s, bool all, struct err *e)
+site_prune(const struct site *s, bool all, bool is_dry_run, struct err *e)
 {
 	uint64_t keep = conf_number(s->conf, "deploy", "keep"), *serials;
 	struct strv names = STRV_INIT;
@@ -274,27 +284,12 @@ site_prune(const struct site *s, bool all, struct err *e)
 		if (serials[i] == s->live)
 			continue;
 		snprintf(name, sizeof(name), "%" PRIu64, serials[i]);
-		log_detail("removing generation %s", name);
-		status = fs_remove_tree(s->releases, name, e);
+		status = remove_release(s, name, is_dry_run, e);
 	}
 	for (i = 0; all && i < names.n && status == 0; i++)
-		if (path_starts_with(names.v[i], SWITCH_REPLACED)) {
-			log_notice("removing '" SITE_RELEASES "/%s'",
-			    names.v[i]);
-			status = fs_remove_tree(s->releases, names.v[i], e);
-		}
+		if (path_starts_with(names.v[i], SWITCH_REPLACED))
+			status = remove_release(s, names.v[i], is_dry_run, e);
 	strv_clear(&names);
 	free(serials);
 	return status;
-}
-
-int
-site_open_inbox(const struct conf *conf)
-{
-	char *path = conf_path(conf, "deploy", "inbox");
-	struct err ignored = ERR_INIT;
-	int inbox = fs_open_dir(path, &ignored);
-
-	free(path);
-	return inbox;
 }

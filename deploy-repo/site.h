@@ -72,9 +72,7 @@ int site_verify(const struct site *s, uint64_t serial, struct err *e);
  * Removes the generations beyond [deploy] keep, but never the live one, and
  * with `all` also the directories that a first deployment has replaced.
  */
-int site_prune(const struct site *s, bool all, struct err *e);
-
-/* The inbox, or -1 without an error where there is none. */
-int site_open_inbox(const struct conf *conf);
+int site_prune(const struct site *s, bool all, bool is_dry_run,
+    struct err *e);
 
 #endif

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -108,7 +109,10 @@ cmd_export(const struct tool_call *call, struct err *e)
 	if (status == 0 && g.manifest.serial == 0)
 		status = err_set(e, ERR_MISSING, "no generation yet: run "
 		    "distribute-packages build first");
-	if (status == 0 && !call->is_dry_run)
+	if (status == 0 && call->is_dry_run)
+		log_notice("dry run: would export generation %" PRIu64 ", %zu "
+		    "files", g.manifest.serial, g.manifest.n);
+	else if (status == 0)
 		status = export(&store, &g, e);
 	generation_clear(&g);
 	store_close(&store);

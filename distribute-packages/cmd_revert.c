@@ -29,6 +29,32 @@ revert_suite(struct suite *s, const struct conf *conf,
 	return 0;
 }
 
+/* A suite that did not exist then stays as it is now. */
+static int
+open_suites(struct publication *p, const struct manifest *then,
+    struct err *e)
+{
+	const char *name;
+	bool existed;
+	char *path;
+	size_t i;
+
+	if (options.suite != NULL)
+		return publication_suites(p, options.suite, e);
+	for (i = 0; i < p->published.n; i++) {
+		name = p->published.v[i];
+		path = mem_format("apt/dists/%s/Release", name);
+		existed = manifest_find(then, path) != NULL;
+		free(path);
+		if (!existed)
+			log_notice("suite %s did not exist then: it stays as "
+			    "it is", name);
+		else if (publication_suite(p, name, e) == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 static int
 revert(struct publication *p, uint64_t serial, struct err *e)
 {
@@ -38,7 +64,7 @@ revert(struct publication *p, uint64_t serial, struct err *e)
 	size_t i;
 
 	if (status == 0)
-		status = publication_suites(p, options.suite, e);
+		status = open_suites(p, &then.manifest, e);
 	tree = store_tree(&p->store, &then);
 	for (i = 0; i < p->n_suites && status == 0; i++)
 		status = revert_suite(&p->suites[i], p->conf, &tree, e);

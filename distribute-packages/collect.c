@@ -329,6 +329,9 @@ collect(struct store *store, const struct collect_options *o,
 	conf_list(o->conf, "release", "packages", &c.allowed);
 	if (status == 0)
 		status = find_files(&c, &builds, e);
+	if (status == 0 && c.n_files == 0)
+		status = err_set(e, ERR_MISSING, "no package of release %s",
+		    o->release);
 	if (status == 0) {
 		c.debs = mem_zero(c.n_files, sizeof(*c.debs));
 		result->v = c.debs;

@@ -13,7 +13,7 @@
 #include "lib/log.h"
 #include "lib/par.h"
 #include "lib/path.h"
-#include "lib/report.h"
+#include "lib/sandbox.h"
 
 /*
  * Clients refuse a Date that lies ahead of their clock by 10 s (apt) or at
@@ -157,6 +157,39 @@ choose_date(struct publication *p, struct err *e)
 	return 0;
 }
 
+/* These become names of files that users know, and for good. */
+static int
+check_names(const struct conf *conf, struct err *e)
+{
+	const char *prefix = conf_get(conf, "repository", "prefix");
+
+	if (!path_is_name(prefix))
+		return err_set(e, ERR_CONFIG, "[repository] prefix: '%s' "
+		    "cannot be part of a file's name", prefix);
+	if (conf_get(conf, "signing", "key") != NULL &&
+	    conf_get(conf, "signing", "key-file") != NULL)
+		return err_set(e, ERR_CONFIG, "[signing] has both key and "
+		    "key-file: take one out");
+	return 0;
+}
+
+/* Packages are parsed and copied here, and nothing else is written. */
+static int
+enter_sandbox(const char *state, struct err *e)
+{
+	const char *home = getenv("GNUPGHOME");
+	struct strv writable = STRV_INIT;
+	int status;
+
+	strv_add(&writable, state);
+	/* gpg keeps its locks and trust database beside the caller's keys */
+	strv_take(&writable, home ? mem_dup(home) :
+	    fs_expand_home("~/.gnupg"));
+	status = sandbox_enter(&writable, e);
+	strv_clear(&writable);
+	return status;
+}
+
 int
 publication_open(struct publication *p, const struct tool_call *call,
     bool must_change, bool may_change_fields, struct err *e)
@@ -173,12 +206,14 @@ publication_open(struct publication *p, const struct tool_call *call,
 	/* Users' files name it; an empty one would be published for good. */
 	if (conf_need(p->conf, "repository", "url", e) == NULL)
 		return -1;
-	if (open_signer(p, e) < 0)
+	if (check_names(p->conf, e) < 0)
 		return -1;
 	state = conf_path(p->conf, "repository", "state");
 	status = store_open(&p->store, state, true, e);
+	if (status == 0)
+		status = enter_sandbox(state, e);
 	free(state);
-	if (status < 0 || store_load(&p->store, 0, &p->last, e) < 0 ||
+	if (status < 0 || open_signer(p, e) < 0 || store_load(&p->store, 0, &p->last, e) < 0 ||
 	    choose_date(p, e) < 0)
 		return -1;
 	find_published(p);
@@ -308,25 +343,6 @@ look_as_client(struct publication *p, struct err *e)
 	return status < 0 ? err_wrap(e, "the new generation") : 0;
 }
 
-static int
-print_record(const struct publication *p, const struct manifest *m,
-    struct err *e)
-{
-	static const struct report_column columns[] = {
-		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT},
-		{"date", REPORT_TEXT}, {"files", REPORT_NUMBER},
-	};
-	struct report *r = report_open(columns, COUNT(columns),
-	    p->call->wants_json);
-	char serial[24], date[DATE_TEXT], files[24];
-
-	snprintf(serial, sizeof(serial), "%" PRIu64, m->serial);
-	snprintf(files, sizeof(files), "%zu", m->n);
-	manifest_format_date(m->date, date);
-	report_row(r, serial, m->release, date, files);
-	return report_close(r, e);
-}
-
 static void
 name_generation(struct publication *p, const char *release)
 {
@@ -351,6 +367,25 @@ make_generation(struct publication *p, struct err *e)
 	return store_commit(&p->store, &p->next, e);
 }
 
+/* A suite with a Valid-Until gets a later one with every generation. */
+static int
+renew_expiring(struct publication *p, struct err *e)
+{
+	char *section;
+	bool expires;
+	size_t i;
+
+	for (i = 0; i < p->published.n; i++) {
+		section = mem_format("suite %s", p->published.v[i]);
+		expires = conf_duration(p->conf, section, "valid-for") > 0;
+		free(section);
+		if (expires &&
+		    publication_suite(p, p->published.v[i], e) == NULL)
+			return -1;
+	}
+	return 0;
+}
+
 int
 publication_finish(struct publication *p, const char *release,
     struct err *e)
@@ -365,8 +400,11 @@ publication_finish(struct publication *p, const char *release,
 		if (!p->call->is_dry_run &&
 		    store_collect(&p->store, keep, e) < 0)
 			return -1;
-		return print_record(p, &p->last.manifest, e);
+		return manifest_report(&p->last.manifest,
+		    p->call->wants_json, e);
 	}
+	if (renew_expiring(p, e) < 0)
+		return -1;
 	name_generation(p, release);
 	if (p->call->is_dry_run) {
 		log_notice("dry run: would publish this as generation %" PRIu64,
@@ -381,5 +419,5 @@ publication_finish(struct publication *p, const char *release,
 	if (store_collect(&p->store, keep, e) < 0)
 		return err_wrap(e, "the generation is made, but clearing up "
 		    "failed");
-	return print_record(p, &p->next.manifest, e);
+	return manifest_report(&p->next.manifest, p->call->wants_json, e);
 }

@@ -18,9 +18,9 @@
 #define SERIAL_TEXT 24
 
 static int
-open_sub(int dir, const char *name, struct err *e)
+open_sub(int dir, const char *name, bool make, struct err *e)
 {
-	if (mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
+	if (make && mkdirat(dir, name, 0755) < 0 && errno != EEXIST)
 		return err_sys(e, "make directory '%s'", name);
 	return fs_open_subdir(dir, name, e);
 }
@@ -29,17 +29,18 @@ int
 store_open(struct store *s, const char *path, bool for_writing,
     struct err *e)
 {
-	s->dir = fs_make_dir(path, 0755, e);
+	s->dir = for_writing ? fs_make_dir(path, 0755, e) :
+	    fs_open_dir(path, e);
 	if (s->dir < 0)
-		return -1;
+		return err_wrap(e, "[repository] state");
 	if (for_writing) {
 		s->lock = fs_lock(s->dir, "lock", e);
 		if (s->lock < 0)
 			goto fail;
 	}
-	s->objects = open_sub(s->dir, "objects", e);
+	s->objects = open_sub(s->dir, "objects", for_writing, e);
 	s->generations = s->objects < 0 ? -1 :
-	    open_sub(s->dir, "generations", e);
+	    open_sub(s->dir, "generations", for_writing, e);
 	if (s->generations < 0)
 		goto fail;
 	s->was_interrupted = fs_exists(s->dir, UNFINISHED);
@@ -134,7 +135,7 @@ load(const struct store *s, uint64_t serial, struct generation *g,
 	snprintf(name, sizeof(name), "%" PRIu64, serial);
 	if (!fs_exists(s->generations, name))
 		return err_set(e, ERR_MISSING, "generation %s is not kept any "
-		    "more, or never was: see list of kept ones with -v", name);
+		    "more, or never was", name);
 	dir = fs_open_subdir(s->generations, name, e);
 	if (dir < 0)
 		return -1;
@@ -189,7 +190,7 @@ store_commit(struct store *s, const struct generation *g, struct err *e)
 	snprintf(name, sizeof(name), "%" PRIu64, g->manifest.serial);
 	if (fs_remove_tree(s->generations, NEXT, e) < 0)
 		return -1;
-	dir = open_sub(s->generations, NEXT, e);
+	dir = open_sub(s->generations, NEXT, true, e);
 	if (dir < 0)
 		return -1;
 	status = write_generation(dir, g, e);

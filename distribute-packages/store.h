@@ -38,8 +38,8 @@ struct generation {
 #define GENERATION_INIT {.manifest = MANIFEST_INIT}
 
 /*
- * Opens the state directory, made where missing. For writing the lock is
- * taken, and what an interrupted run has left is noted for store_collect.
+ * Opens the state directory. For writing it is made where missing, the lock
+ * is taken, and what an interrupted run has left is noted for store_collect.
  */
 int store_open(struct store *s, const char *path, bool for_writing,
     struct err *e);

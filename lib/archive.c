@@ -9,6 +9,8 @@
 
 struct unpack {
 	struct archive *archive;
+	enum unpack_format format;
+	enum unpack_filter filter;
 	unpack_source *source;
 	void *arg;
 	struct err source_failed;
@@ -26,39 +28,46 @@ read_source(struct archive *a, void *arg, const void **chunk)
 }
 
 static void
-restrict_formats(struct archive *a, enum unpack_format format)
+restrict_to(struct archive *a, enum unpack_format format,
+    enum unpack_filter filter)
 {
-	if (format == UNPACK_AR)
-		archive_read_support_format_ar(a);
-	else
-		archive_read_support_format_tar(a);
 	switch (format) {
-	case UNPACK_TAR_GZ:
-		archive_read_support_filter_gzip(a);
+	case UNPACK_AR:
+		archive_read_support_format_ar(a);
 		break;
-	case UNPACK_TAR_XZ:
+	case UNPACK_TAR:
+		archive_read_support_format_tar(a);
+		break;
+	case UNPACK_STREAM:
+		archive_read_support_format_raw(a);
+		break;
+	}
+	switch (filter) {
+	case UNPACK_PLAIN:
+		break;
+	case UNPACK_XZ:
 		archive_read_support_filter_xz(a);
 		break;
-	case UNPACK_TAR_ZST:
+	case UNPACK_ZSTD:
 		archive_read_support_filter_zstd(a);
-		break;
-	case UNPACK_AR:
-	case UNPACK_TAR:
 		break;
 	}
 }
 
 struct unpack *
-unpack_open(enum unpack_format format, unpack_source *source, void *arg)
+unpack_open(enum unpack_format format, enum unpack_filter filter,
+    unpack_source *source, void *arg)
 {
 	struct unpack *u = mem_zero(1, sizeof(*u));
 
+	u->format = format;
+	u->filter = filter;
 	u->source = source;
 	u->arg = arg;
 	u->archive = archive_read_new();
 	if (u->archive == NULL)
 		abort();
-	restrict_formats(u->archive, format);
+	restrict_to(u->archive, format, filter);
 	/* A failure shows itself at the first unpack_next. */
 	(void)archive_read_open(u->archive, u, NULL, read_source, NULL);
 	return u;
@@ -76,6 +85,18 @@ unpack_failed(struct unpack *u, struct err *e)
 	return err_set(e, ERR_DATA, "%s", text ? text : "damaged archive");
 }
 
+/* libarchive peels off as many layers as it finds: just one is meant. */
+static bool
+has_right_filter(const struct unpack *u)
+{
+	static const int codes[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_XZ,
+	    ARCHIVE_FILTER_ZSTD};
+	int layers = u->filter == UNPACK_PLAIN ? 1 : 2;
+
+	return archive_filter_count(u->archive) == layers &&
+	    archive_filter_code(u->archive, 0) == codes[u->filter];
+}
+
 int
 unpack_next(struct unpack *u, struct member *m, struct err *e)
 {
@@ -89,8 +110,11 @@ unpack_next(struct unpack *u, struct member *m, struct err *e)
 		return 0;
 	if (status != ARCHIVE_OK)
 		return unpack_failed(u, e);
+	if (!has_right_filter(u))
+		return err_set(e, ERR_DATA, "not compressed as its name says");
 	path = archive_entry_pathname(entry);
-	if (path == NULL || archive_entry_size(entry) < 0)
+	if (path == NULL || (u->format != UNPACK_STREAM &&
+	    archive_entry_size(entry) < 0))
 		return err_set(e, ERR_DATA, "archive member without a name");
 	m->path = path;
 	m->size = (uint64_t)archive_entry_size(entry);
@@ -127,6 +151,7 @@ struct tar {
 	struct out *next;
 	int64_t date;
 	struct err failed;
+	bool is_discarded;
 };
 
 static la_ssize_t
@@ -135,7 +160,8 @@ write_next(struct archive *a, void *arg, const void *data, size_t n)
 	struct tar *t = arg;
 
 	(void)a;
-	out_add(t->next, data, n);
+	if (!t->is_discarded)
+		out_add(t->next, data, n);
 	return (la_ssize_t)n;
 }
 
@@ -191,7 +217,8 @@ tar_discard(struct tar *t)
 {
 	if (t == NULL)
 		return;
-	archive_write_fail(t->archive);
+	/* Closing writes the end of the archive: to nowhere by now. */
+	t->is_discarded = true;
 	archive_write_free(t->archive);
 	archive_entry_free(t->entry);
 	out_discard(t->next);

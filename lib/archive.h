@@ -1,8 +1,8 @@
 /*
- * Reading ar and tar archives (plain, gzip, xz, zstd), writing tar: by
- * libarchive, which is restricted to just these formats and filters.
+ * Reading ar and tar archives and xz and zstd streams, writing tar: by
+ * libarchive, which is restricted to just the one that is asked for.
  *
- *	struct unpack *u = unpack_open(UNPACK_TAR, read_more, arg);
+ *	struct unpack *u = unpack_open(UNPACK_TAR, UNPACK_PLAIN, more, arg);
  *	while ((status = unpack_next(u, &member, e)) > 0)
  *		n = unpack_read(u, chunk, size, e);
  *	unpack_close(u);
@@ -23,9 +23,13 @@
 enum unpack_format {
 	UNPACK_AR,
 	UNPACK_TAR,
-	UNPACK_TAR_GZ,
-	UNPACK_TAR_XZ,
-	UNPACK_TAR_ZST
+	UNPACK_STREAM	/* no archive: one member, the whole unpacked stream */
+};
+
+enum unpack_filter {
+	UNPACK_PLAIN,	/* gzip: out_gunzip, which compares its checksum */
+	UNPACK_XZ,
+	UNPACK_ZSTD
 };
 
 enum member_type {
@@ -46,8 +50,8 @@ struct member {
  */
 typedef ssize_t unpack_source(void *arg, const void **chunk, struct err *e);
 
-struct unpack *unpack_open(enum unpack_format format, unpack_source *source,
-    void *arg);
+struct unpack *unpack_open(enum unpack_format format,
+    enum unpack_filter filter, unpack_source *source, void *arg);
 /* 1 and *m; 0 at the end of the archive; -1. */
 int unpack_next(struct unpack *u, struct member *m, struct err *e);
 /* Bytes of the member into p, 0 at its end, -1. */

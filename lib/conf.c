@@ -13,6 +13,8 @@
 
 #define LINE_LIMIT 198	/* libinih reads lines of up to 200 bytes with "\n" */
 
+#define SECTION_LIMIT 50
+
 struct setting {
 	char *section;
 	char *key;
@@ -101,6 +103,13 @@ nearest(const char *section, const char *word)
 	return best;
 }
 
+static int
+unknown_section(const char *section, struct err *e)
+{
+	return err_set(e, ERR_CONFIG, "unknown section [%s]: is it [%s]?",
+	    section, nearest(NULL, section));
+}
+
 /* ------------------------------------------------------ values by type */
 
 bool
@@ -187,8 +196,7 @@ set(struct conf *c, const char *section, const char *key, const char *value,
 	const char *form;
 
 	if (find_key(section, NULL) == NULL)
-		return err_set(e, ERR_CONFIG, "unknown section [%s]: is it "
-		    "[%s]?", section, nearest(NULL, section));
+		return unknown_section(section, e);
 	if (k == NULL)
 		return err_set(e, ERR_CONFIG, "unknown key '%s' in [%s]: is "
 		    "it '%s'?", key, section, nearest(section, key));
@@ -227,6 +235,23 @@ struct reader {
 	struct err err;
 };
 
+/* libinih says nothing of a section without keys, and cuts long names. */
+static int
+check_section(struct reader *r, const char *line)
+{
+	const char *end = strchr(line, ']');
+	char name[SECTION_LIMIT];
+
+	if (end == NULL)
+		return 0;	/* libinih will complain */
+	if (end - line > SECTION_LIMIT)
+		return err_set(&r->err, ERR_CONFIG,
+		    "the section's name is too long");
+	memcpy(name, line + 1, (size_t)(end - line) - 1);
+	name[end - line - 1] = '\0';
+	return find_key(name, NULL) ? 0 : unknown_section(name, &r->err);
+}
+
 static char *
 read_line(char *line, int size, void *arg)
 {
@@ -242,7 +267,7 @@ read_line(char *line, int size, void *arg)
 		    "bytes: continue a list on an indented line", LINE_LIMIT);
 		return NULL;
 	}
-	return line;
+	return line[0] == '[' && check_section(r, line) < 0 ? NULL : line;
 }
 
 static int
@@ -283,8 +308,11 @@ read_file(struct conf *c, struct err *e)
 		return err_set(e, errno == ENOENT ? ERR_CONFIG : ERR_REFUSED,
 		    "open configuration '%s': %s", c->file, strerror(errno));
 	bad = ini_parse_stream(read_line, &r, take_setting, &r);
+	if (ferror(r.file))
+		err_set(&r.err, ERR_CONFIG, "cannot be read");
 	fclose(r.file);
-	if (r.err.kind == ERR_NONE && bad != 0) {
+	/* libinih goes on after a line that it does not understand */
+	if (bad != 0 && (r.err.kind == ERR_NONE || bad < r.line)) {
 		r.line = bad;
 		err_set(&r.err, ERR_CONFIG, "neither [section] nor key = value");
 	}

@@ -40,6 +40,9 @@ control_next(const char **p, const char *end, struct field *f, struct err *e)
 	while (end - stop > 1 && (stop[1] == ' ' || stop[1] == '\t'))
 		stop = line_end(stop + 1, end);
 	f->value_n = (size_t)(stop - f->value);
+	while (f->value_n > 0 && (f->value[f->value_n - 1] == ' ' ||
+	    f->value[f->value_n - 1] == '\t'))
+		f->value_n--;
 	*p = stop < end ? stop + 1 : end;
 	return 1;
 }

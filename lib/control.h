@@ -14,7 +14,7 @@ struct field {
 	const char *name;
 	size_t name_n;
 	const char *value;	/* continuation lines included, as they stand */
-	size_t value_n;		/* without the last newline */
+	size_t value_n;		/* without blanks and newline at its end */
 };
 
 /*

@@ -47,19 +47,68 @@ read_file(void *arg, const void **chunk, struct err *e)
 	return n;
 }
 
-/* A member of the ar archive, as the source of the tar archive in it. */
-struct inner {
-	struct unpack *ar;
-	char *chunk;
-};
+static int
+read_whole(struct unpack *u, struct buf *b, struct err *e)
+{
+	ssize_t n;
+
+	while ((n = unpack_read(u, buf_room(b, CHUNK), CHUNK, e)) > 0) {
+		b->n += (size_t)n;
+		if (b->n > DEB_MEMBERS_LIMIT)
+			return err_set(e, ERR_DATA, "unpacks to more than %zu "
+			    "bytes", DEB_MEMBERS_LIMIT);
+	}
+	return (int)n;
+}
 
 static ssize_t
-read_inner(void *arg, const void **chunk, struct err *e)
+read_memory(void *arg, const void **chunk, struct err *e)
 {
-	struct inner *in = arg;
+	struct buf *b = arg;
+	size_t n = b->n;
 
-	*chunk = in->chunk;
-	return unpack_read(in->ar, in->chunk, CHUNK, e);
+	(void)e;
+	*chunk = b->p;
+	b->n = 0;	/* all at once, and then the end */
+	return (ssize_t)n;
+}
+
+static int
+add_to_buf(const void *data, size_t n, void *arg)
+{
+	buf_add(arg, data, n);
+	return 0;
+}
+
+/*
+ * The whole of control.tar, into memory: a small file may unpack to a huge
+ * one, and only at its end does a stream prove its checksum. (libarchive
+ * does not compare that of gzip, so zlib unpacks it.)
+ */
+static int
+unpack_whole(struct buf *packed, const char *name, struct buf *tar,
+    struct err *e)
+{
+	enum unpack_filter filter = UNPACK_PLAIN;
+	struct member m;
+	struct unpack *u;
+	int status;
+
+	if (path_ends_with(name, ".gz"))
+		return out_gunzip(buf_cstr(packed), packed->n,
+		    DEB_MEMBERS_LIMIT, add_to_buf, tar, e);
+	if (path_ends_with(name, ".xz"))
+		filter = UNPACK_XZ;
+	else if (path_ends_with(name, ".zst"))
+		filter = UNPACK_ZSTD;
+	u = unpack_open(UNPACK_STREAM, filter, read_memory, packed);
+	status = unpack_next(u, &m, e);
+	if (status == 0)
+		status = err_set(e, ERR_DATA, "is empty");
+	if (status > 0)
+		status = read_whole(u, tar, e);
+	unpack_close(u);
+	return status;
 }
 
 static int
@@ -68,44 +117,45 @@ read_control(struct unpack *tar, const struct member *m, struct buf *text,
 {
 	ssize_t n;
 
-	if (m->type != MEMBER_FILE)
-		return err_set(e, ERR_DATA, "control is not a plain file");
 	if (m->size > DEB_CONTROL_LIMIT)
 		return err_set(e, ERR_DATA, "control file is larger than "
 		    "%zu bytes", DEB_CONTROL_LIMIT);
-	if (text->n > 0)
-		return err_set(e, ERR_DATA, "two control files");
 	while ((n = unpack_read(tar, buf_room(text, 4096), 4096, e)) > 0) {
 		text->n += (size_t)n;
 		text->p[text->n] = '\0';
-		if (text->n > DEB_CONTROL_LIMIT)
-			return err_set(e, ERR_DATA, "control file is larger "
-			    "than %zu bytes", DEB_CONTROL_LIMIT);
 	}
-	return n < 0 ? -1 : 0;
+	return (int)n;
 }
 
+/*
+ * dpkg extracts all members into one directory and then opens "control": a
+ * name or a link that leads there by another way would show it another file
+ * than us. So there are plain files by plain names, and nothing else.
+ */
 static int
-unpack_control(struct unpack *tar, struct buf *text, struct err *e)
+find_control(struct unpack *tar, struct buf *text, struct err *e)
 {
-	uint64_t total = 0;
+	bool found = false;
 	struct member m;
-	const char *path;
+	const char *name;
 	int status;
 
 	while ((status = unpack_next(tar, &m, e)) > 0) {
-		/* A small file may unpack to a huge one: stop early. */
-		if (m.size > DEB_MEMBERS_LIMIT - total)
-			return err_set(e, ERR_DATA, "control.tar unpacks to "
-			    "more than %zu bytes", DEB_MEMBERS_LIMIT);
-		total += m.size + 512;
-		if (total > DEB_MEMBERS_LIMIT)
-			total = DEB_MEMBERS_LIMIT;
-		path = m.path;
-		if (strncmp(path, "./", 2) == 0)
-			path += 2;
-		if (strcmp(path, "control") == 0 &&
-		    read_control(tar, &m, text, e) < 0)
+		name = m.path;
+		if (strncmp(name, "./", 2) == 0)
+			name += 2;
+		if (m.type == MEMBER_DIR &&
+		    (name[0] == '\0' || strcmp(name, ".") == 0))
+			continue;
+		if (m.type != MEMBER_FILE || !path_is_name(name))
+			return err_set(e, ERR_DATA, "'%s' is not a plain file",
+			    m.path);
+		if (strcmp(name, "control") != 0)
+			continue;
+		if (found)
+			return err_set(e, ERR_DATA, "two control files");
+		found = true;
+		if (read_control(tar, &m, text, e) < 0)
 			return -1;
 	}
 	if (status == 0 && text->n == 0)
@@ -114,38 +164,28 @@ unpack_control(struct unpack *tar, struct buf *text, struct err *e)
 }
 
 static bool
-tar_format(const char *name, const char *stem, enum unpack_format *format)
+is_control_member(const char *name)
 {
-	static const struct {
-		const char *suffix;
-		enum unpack_format format;
-	} known[] = {
-		{"", UNPACK_TAR}, {".gz", UNPACK_TAR_GZ},
-		{".xz", UNPACK_TAR_XZ}, {".zst", UNPACK_TAR_ZST},
-	};
-	size_t i;
-
-	if (!path_starts_with(name, stem))
-		return false;
-	for (i = 0; i < COUNT(known); i++)
-		if (strcmp(name + strlen(stem), known[i].suffix) == 0) {
-			*format = known[i].format;
-			return true;
-		}
-	return false;
+	return strcmp(name, "control.tar") == 0 ||
+	    strcmp(name, "control.tar.gz") == 0 ||
+	    strcmp(name, "control.tar.xz") == 0 ||
+	    strcmp(name, "control.tar.zst") == 0;
 }
 
 static int
 read_format_version(struct unpack *ar, const struct member *m, struct err *e)
 {
 	char text[16] = "";
+	size_t digits;
 
 	if (strcmp(m->path, "debian-binary") != 0)
 		return err_set(e, ERR_DATA, "not a Debian package: the first "
 		    "member is '%s'", m->path);
 	if (unpack_read(ar, text, sizeof(text) - 1, e) < 0)
 		return -1;
-	if (strncmp(text, "2.", 2) != 0)
+	digits = strncmp(text, "2.", 2) == 0 ?
+	    strspn(text + 2, "0123456789") : 0;
+	if (digits == 0 || text[2 + digits] != '\n')
 		return err_set(e, ERR_DATA, "package format is not 2.x");
 	return 0;
 }
@@ -154,22 +194,26 @@ static int
 read_control_member(struct unpack *ar, const struct member *m,
     struct buf *text, struct err *e)
 {
-	struct inner in = {.ar = ar};
-	enum unpack_format format;
-	struct unpack *tar;
+	struct buf packed = BUF_INIT, tar = BUF_INIT;
+	char name[sizeof("control.tar.zst")];
+	struct unpack *u;
 	int status;
 
-	if (!tar_format(m->path, "control.tar", &format))
+	if (!is_control_member(m->path))
 		return err_set(e, ERR_DATA, "the second member is '%s', not "
 		    "control.tar, .gz, .xz or .zst", m->path);
-	in.chunk = mem_alloc(CHUNK);
-	tar = unpack_open(format, read_inner, &in);
-	status = unpack_control(tar, text, e);
-	unpack_close(tar);
-	free(in.chunk);
-	if (status < 0)
-		err_wrap(e, "%s", m->path);
-	return status;
+	strcpy(name, m->path);
+	status = read_whole(ar, &packed, e);
+	if (status == 0)
+		status = unpack_whole(&packed, name, &tar, e);
+	if (status == 0) {
+		u = unpack_open(UNPACK_TAR, UNPACK_PLAIN, read_memory, &tar);
+		status = find_control(u, text, e);
+		unpack_close(u);
+	}
+	buf_clear(&packed);
+	buf_clear(&tar);
+	return status < 0 ? err_wrap(e, "%s", name) : 0;
 }
 
 /*
@@ -227,7 +271,7 @@ deb_read(int fd, const char *name, struct out *copy, struct deb *d,
 
 	r.chunk = mem_alloc(CHUNK);
 	r.hash = hash_open();
-	ar = unpack_open(UNPACK_AR, read_file, &r);
+	ar = unpack_open(UNPACK_AR, UNPACK_PLAIN, read_file, &r);
 	status = read_members(ar, &text, &end, e);
 	unpack_close(ar);
 	if (status == 0) {
@@ -235,8 +279,7 @@ deb_read(int fd, const char *name, struct out *copy, struct deb *d,
 			;
 		status = (int)n;
 	}
-	/* A last member of odd length may lack its padding. */
-	if (status == 0 && r.size != end && r.size + 1 != end)
+	if (status == 0 && r.size != end)
 		status = err_set(e, ERR_DATA, "the members end at byte %llu, "
 		    "the file at %llu", (unsigned long long)end,
 		    (unsigned long long)r.size);

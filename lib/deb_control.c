@@ -21,6 +21,8 @@ check_text(const char *text, size_t n, struct err *e)
 {
 	size_t i;
 
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
 	for (i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text[i];
 
@@ -28,8 +30,7 @@ check_text(const char *text, size_t n, struct err *e)
 			return err_set(e, ERR_DATA, "control file has a "
 			    "control character (byte %zu is 0x%02x)", i, c);
 		/* apt ends a stanza at an empty line, also in a value */
-		if (c == '\n' && i + 1 < n && text[i + 1] == '\n' &&
-		    strspn(text + i, "\n") < n - i)
+		if (c == '\n' && i + 1 < n && text[i + 1] == '\n')
 			return err_set(e, ERR_DATA,
 			    "control file has more than one paragraph");
 	}

@@ -93,10 +93,32 @@ fs_open_subdir(int dir, const char *path, struct err *e)
 	return fd;
 }
 
+/* One more directory, its own parent being there. */
+static int
+make_subdir(int dir, const char *path, struct err *e)
+{
+	const char *base = path_base(path);
+	char parent[PATH_LIMIT + 1] = ".";
+	int fd, status = 0;
+
+	if (base > path) {
+		memcpy(parent, path, (size_t)(base - path) - 1);
+		parent[base - path - 1] = '\0';
+	}
+	fd = fs_open_subdir(dir, parent, e);
+	if (fd < 0)
+		return -1;
+	if (mkdirat(fd, base, 0755) < 0 && errno != EEXIST)
+		status = err_sys(e, "make directory '%s'", path);
+	close(fd);
+	return status;
+}
+
 int
 fs_make_parents(int dir, const char *path, struct err *e)
 {
 	char copy[PATH_LIMIT + 1], *p;
+	int fd;
 
 	if (strlen(path) > PATH_LIMIT)
 		return err_set(e, ERR_DATA, "path is too long: '%s'", path);
@@ -105,16 +127,18 @@ fs_make_parents(int dir, const char *path, struct err *e)
 	if (p == NULL)
 		return 0;
 	*p = '\0';
-	/* Most often they are there already. */
-	if (mkdirat(dir, copy, 0755) == 0 || errno == EEXIST)
-		return 0;
-	for (p = copy; (p = strchr(p, '/')) != NULL; *p++ = '/') {
-		*p = '\0';
-		if (mkdirat(dir, copy, 0755) < 0 && errno != EEXIST)
-			return err_sys(e, "make directory '%s'", copy);
+	fd = open_beneath(dir, copy, O_PATH | O_DIRECTORY);
+	if (fd < 0 && errno != ENOENT)
+		return err_sys(e, "open directory '%s'", copy);
+	if (fd < 0) {
+		for (p = copy; (p = strchr(p, '/')) != NULL; *p++ = '/') {
+			*p = '\0';
+			if (make_subdir(dir, copy, e) < 0)
+				return -1;
+		}
+		return make_subdir(dir, copy, e);
 	}
-	if (mkdirat(dir, copy, 0755) < 0 && errno != EEXIST)
-		return err_sys(e, "make directory '%s'", copy);
+	close(fd);
 	return 0;
 }
 

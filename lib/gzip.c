@@ -131,8 +131,10 @@ out_gunzip(const void *data, size_t n, size_t max,
 			break;
 		}
 		total += got;
-		if (sink(chunk, got, arg) < 0)
+		if (sink(chunk, got, arg) < 0) {
+			status = Z_ERRNO;
 			break;
+		}
 	} while (status != Z_STREAM_END);
 	if (status == Z_STREAM_END && z.avail_in > 0)
 		status = Z_DATA_ERROR;	/* something follows the stream */

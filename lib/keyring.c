@@ -26,7 +26,7 @@
 #include "lib/run.h"
 
 #define PREFIX "veilid-cicd-keys."
-#define AGENT_PATIENCE 2000	/* milliseconds from SIGTERM to SIGKILL */
+#define AGENT_PATIENCE 2000	/* milliseconds from KILLAGENT to SIGKILL */
 #define STALE_SECONDS 60	/* a directory without a lock is left over */
 
 const char *const keyring_places[] = {"/run/user", "/dev/shm", NULL};
@@ -65,14 +65,64 @@ find_place(void)
 
 /* ------------------------------------------------------ the end of a home */
 
-/* Asks the process at the other end of the socket to end, and sees to it. */
+/*
+ * Reads an answer of the Assuan protocol: lines, the last of which begins
+ * with OK or ERR. "" for what does not come or is too long.
+ */
+static void
+read_answer(int fd, char answer[256])
+{
+	const char *last = answer;
+	size_t n = 0;
+	ssize_t got;
+
+	while ((got = recv(fd, answer + n, 255 - n, 0)) > 0) {
+		n += (size_t)got;
+		answer[n] = '\0';
+		if (answer[n - 1] != '\n')
+			continue;
+		answer[n - 1] = '\0';
+		last = strrchr(answer, '\n');
+		last = last ? last + 1 : answer;
+		answer[n - 1] = '\n';
+		if (strncmp(last, "OK", 2) == 0 || strncmp(last, "ERR", 3) == 0)
+			return;
+	}
+	answer[0] = '\0';
+}
+
+static void
+ask_agent(int fd, const char *line, char answer[256])
+{
+	answer[0] = '\0';
+	if (send(fd, line, strlen(line), MSG_NOSIGNAL) > 0)
+		read_answer(fd, answer);
+}
+
+/*
+ * The agent itself says which process it is: SO_PEERCRED names the one that
+ * called listen(2), which has forked and gone since.
+ */
+static pid_t
+find_agent(int fd)
+{
+	struct timeval patience = {.tv_sec = 2};
+	char answer[256];
+	long pid;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	read_answer(fd, answer);	/* the greeting */
+	ask_agent(fd, "GETINFO pid\n", answer);
+	return sscanf(answer, "D %ld", &pid) == 1 ? (pid_t)pid : 0;
+}
+
 static void
 stop_agent(const char *socket_path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct ucred peer;
-	socklen_t size = sizeof(peer);
-	struct pollfd ended = {.events = POLLIN};
+	struct pollfd ended = {.fd = -1, .events = POLLIN};
+	char answer[256];
+	pid_t pid;
 	int fd;
 
 	if (strlen(socket_path) >= sizeof(address.sun_path))
@@ -81,20 +131,19 @@ stop_agent(const char *socket_path)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
-	    peer.pid <= 1 || peer.uid != geteuid()) {
-		close(fd);
-		return;
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
+		pid = find_agent(fd);
+		if (pid > 1)
+			ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
+		ask_agent(fd, "KILLAGENT\n", answer);
 	}
-	ended.fd = (int)syscall(SYS_pidfd_open, peer.pid, 0);
 	close(fd);
 	if (ended.fd < 0)
 		return;
-	syscall(SYS_pidfd_send_signal, ended.fd, SIGTERM, NULL, 0);
-	if (poll(&ended, 1, AGENT_PATIENCE) <= 0)
+	if (poll(&ended, 1, AGENT_PATIENCE) == 0) {
 		syscall(SYS_pidfd_send_signal, ended.fd, SIGKILL, NULL, 0);
-	poll(&ended, 1, AGENT_PATIENCE);
+		poll(&ended, 1, AGENT_PATIENCE);
+	}
 	close(ended.fd);
 }
 

@@ -27,10 +27,14 @@ manifest_parse_date(const char *text, int64_t *date)
 	struct tm tm = {.tm_isdst = 0};
 	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
 
+	char again[DATE_TEXT];
+
 	if (end == NULL || *end != '\0')
 		return false;
 	*date = (int64_t)timegm(&tm);
-	return true;
+	/* strptime takes more than we write: blanks, February 31st */
+	manifest_format_date(*date, again);
+	return *date >= 0 && strcmp(again, text) == 0;
 }
 
 static bool
@@ -48,23 +52,27 @@ parse_serial(const char *text, uint64_t *serial)
 static bool
 parse_comment(struct manifest *m, char *line)
 {
-	char *value = strchr(line + 2, ' ');
+	char *value;
 
-	if (strncmp(line, "# ", 2) != 0 || value == NULL)
+	if (strncmp(line, "# ", 2) != 0 ||
+	    (value = strchr(line + 2, ' ')) == NULL)
 		return false;
 	*value++ = '\0';
 	line += 2;
 	if (strcmp(line, "serial") == 0)
 		return m->serial == 0 && parse_serial(value, &m->serial);
 	if (strcmp(line, "release") == 0) {
-		if (!path_is_name(value) || strlen(value) >= sizeof(m->release))
+		if (m->release[0] != '\0' || !path_is_name(value) ||
+		    strlen(value) >= sizeof(m->release))
 			return false;
 		strcpy(m->release, value);
 		return true;
 	}
 	if (strcmp(line, "date") == 0)
-		return manifest_parse_date(value, &m->date);
+		return m->date == 0 && manifest_parse_date(value, &m->date);
 	if (strcmp(line, "previous") == 0) {
+		if (m->has_previous)
+			return false;
 		m->has_previous = true;
 		return strlen(value) == 2 * HASH_SIZE &&
 		    hash_parse(value, m->previous);
@@ -82,7 +90,8 @@ parse_comments(struct manifest *m, const char **p, const char *end,
 
 	while (*p < end && **p == '#') {
 		newline = memchr(*p, '\n', (size_t)(end - *p));
-		if (newline == NULL || newline - *p > 1024)
+		if (newline == NULL || newline - *p > 1024 ||
+		    memchr(*p, '\0', (size_t)(newline - *p)) != NULL)
 			return err_set(e, ERR_DATA, "%s: bad comment line",
 			    what);
 		line = mem_dupn(*p, (size_t)(newline - *p));
@@ -109,15 +118,6 @@ add_entry(struct manifest *m, char *path, const uint8_t sha256[HASH_SIZE])
 	m->n++;
 }
 
-/* True if a is a directory that b lies in. */
-static bool
-lies_in(const char *a, const char *b)
-{
-	size_t n = strlen(a);
-
-	return strncmp(a, b, n) == 0 && b[n] == '/';
-}
-
 static int
 parse_entry(struct manifest *m, const char **p, const char *end,
     bool is_tree, const char *what, struct err *e)
@@ -139,12 +139,38 @@ parse_entry(struct manifest *m, const char **p, const char *end,
 	    strcmp(path, MANIFEST_NAME) == 0 ||
 	    strcmp(path, MANIFEST_SIGNATURE) == 0)
 		return err_set(e, ERR_DATA, "%s: unsafe path '%s'", what, path);
-	if (m->n > 0 && (strcmp(m->v[m->n - 1].path, path) >= 0 ||
-	    lies_in(m->v[m->n - 1].path, path)))
+	if (m->n > 0 && strcmp(m->v[m->n - 1].path, path) >= 0)
 		return err_set(e, ERR_DATA, "%s: '%s' is not in order", what,
 		    path);
 	add_entry(m, path, sha256);
 	*p = newline + 1;
+	return 0;
+}
+
+/* No file may be the directory of another one. */
+static int
+check_directories(const struct manifest *m, const char *what, struct err *e)
+{
+	const char *path, *before = "", *slash;
+	char parent[PATH_LIMIT + 1];
+	size_t i, n;
+
+	for (i = 0; i < m->n; i++, before = path) {
+		path = m->v[i].path;
+		n = (size_t)(path_base(path) - path);
+		/* most files lie where the one before lies */
+		if (strncmp(before, path, n) == 0)
+			continue;
+		for (slash = strchr(path, '/'); slash != NULL;
+		    slash = strchr(slash + 1, '/')) {
+			memcpy(parent, path, (size_t)(slash - path));
+			parent[slash - path] = '\0';
+			if (manifest_find(m, parent) != NULL)
+				return err_set(e, ERR_DATA, "%s: '%s' lies in "
+				    "'%s', which is a file", what, path,
+				    parent);
+		}
+	}
 	return 0;
 }
 
@@ -167,7 +193,7 @@ manifest_parse(struct manifest *m, const char *text, size_t n, bool is_tree,
 			return -1;
 	if (m->n == 0)
 		return err_set(e, ERR_DATA, "%s: lists no file", what);
-	return 0;
+	return check_directories(m, what, e);
 }
 
 void

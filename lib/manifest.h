@@ -69,6 +69,10 @@ void manifest_write(struct manifest *m, struct buf *text);
 
 void manifest_clear(struct manifest *m);
 
+/* Prints the generation's record: serial, release, date, files. */
+int manifest_report(const struct manifest *m, bool wants_json,
+    struct err *e);
+
 /* RFC 3339 in UTC, and back: false for anything else. */
 #define DATE_TEXT 21
 void manifest_format_date(int64_t date, char text[DATE_TEXT]);

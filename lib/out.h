@@ -1,7 +1,8 @@
 /*
  * Output as a chain: write freely with out_add, then out_commit once. The
  * first failure sticks, later writes do nothing, and commit reports it and
- * undoes what was written. Commit and discard free the whole chain.
+ * undoes what was written (of two files one may stay). Commit and discard free
+ * the whole chain.
  *
  *	struct digest plain, packed;
  *	struct out *o = out_tee(out_file(dir, NULL, 0644, OUT_LATER, &plain),

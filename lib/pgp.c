@@ -192,7 +192,7 @@ judge(gpgme_ctx_t ctx, gpgme_error_t code, const char *what, struct err *e)
 	    fpr[0] ? " (key " : "", fpr, fpr[0] ? ")" : "");
 }
 
-/* With a signature: detached. Without: `text` is a clear-signed message. */
+/* With plain: text is a clear-signed message. Without: it is detached. */
 static int
 verify(struct pgp *p, const void *text, size_t n, const void *signature,
     size_t m, struct buf *plain, const char *what, struct err *e)
@@ -207,13 +207,14 @@ verify(struct pgp *p, const void *text, size_t n, const void *signature,
 	if (pgp_context(&ctx, p->ring.home, e) < 0)
 		return -1;
 	code = gpgme_data_new_from_mem(&in, text, n, 0);
-	if (code == 0 && signature != NULL)
-		code = gpgme_data_new_from_mem(&sig, signature, m, 0);
-	if (code == 0 && signature == NULL)
+	if (code == 0 && plain == NULL)
+		code = gpgme_data_new_from_mem(&sig, signature ? signature : "",
+		    m, 0);
+	if (code == 0 && plain != NULL)
 		code = gpgme_data_new(&out);
 	if (code == 0)
-		code = signature ? gpgme_op_verify(ctx, sig, in, NULL) :
-		    gpgme_op_verify(ctx, in, NULL, out);
+		code = plain ? gpgme_op_verify(ctx, in, NULL, out) :
+		    gpgme_op_verify(ctx, sig, in, NULL);
 	status = judge(ctx, code, what, e);
 	if (out != NULL) {
 		result = gpgme_data_release_and_get_mem(out, &size);

@@ -126,7 +126,7 @@ judge_key(struct signer *s, gpgme_ctx_t ctx, struct signer_key *k,
 		if (weak != NULL)
 			err_set(e, ERR_REFUSED, "its own signature is %s, which "
 			    "clients refuse: sign it again with SHA-512", weak);
-		else if (!k->key->can_sign)
+		else if (!k->key->subkeys->can_sign)
 			err_set(e, ERR_REFUSED, "it may not be used to sign");
 		else
 			status = export_key(ctx, k->key, true, &k->public, e);

@@ -38,7 +38,7 @@ parse_stanza(const char *from, const char *to, struct stanza *s,
 	struct field f;
 	int status;
 
-	*s = (struct stanza){NULL};
+	*s = (struct stanza){.filename = NULL};
 	while ((status = control_next(&from, to, &f, e)) > 0) {
 		if (field_is(&f, "Filename"))
 			s->filename = f.value, s->filename_n = f.value_n;

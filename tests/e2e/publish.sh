@@ -375,7 +375,7 @@ test_verify_sees_what_is_wrong() {
     o=state/objects/$(sha256sum <p/veilid-cli-0.3.4_amd64.deb | cut -c1-64)
     truncate -s -1 "$o"
     expect 65 'does not have the hash' dist verify
-    expect 66 'no generation yet' dist -o "repository.state=$T/none" verify
+    expect 66 'No such file' dist -o "repository.state=$T/none" verify
     make_key ed25519
     cp "$KEYS/ed25519.asc" trusted.asc
     expect 77 'not trusted' dist verify "$T/tree2"

@@ -60,7 +60,7 @@ test_a_control_file_that_explodes() {
     truncate -s 1G c/control
     tar -C c -cf - ./control | xz -T2 -0 >parts/control.tar.xz
     ar rc bomb.deb parts/debian-binary parts/control.tar.xz parts/data.tar.xz
-    refused 'unpacks to more than 67108864 bytes' bomb.deb
+    refused 'unpacks to more than 16777216 bytes' bomb.deb
     truncate -s 2M c/control
     tar -C c -cf - ./control | xz -0 >parts/control.tar.xz
     ar rc big.deb parts/debian-binary parts/control.tar.xz parts/data.tar.xz

@@ -42,7 +42,7 @@ reads_fields(void **state)
 	assert_int_equal(next(&p, end, &f, &e), 1);
 	check_field(&f, "Tight", "x");
 	assert_int_equal(next(&p, end, &f, &e), 1);
-	check_field(&f, "Tabs", "y ");
+	check_field(&f, "Tabs", "y");
 	assert_int_equal(next(&p, end, &f, &e), 1);
 	check_field(&f, "Long", "one\n two\n\tthree");
 	assert_int_equal(next(&p, end, &f, &e), 1);

@@ -581,7 +581,6 @@ refuses_another_compression_than_the_name_says(void **state)
 	/* not compressed at all */
 	run("gzip -dc good.tar.gz >plain.tar");
 	wrap_as(&ar, "control.tar.gz", "plain.tar");
-	assert_false(dpkg_accepts(&ar));
 	assert_refused(&ar, "");
 	buf_clear(&ar);
 }
@@ -787,14 +786,14 @@ refuses_a_gibibyte_of_zeros(void **state)
 	run("rm -f control && truncate -s 1G control && "
 	    "tar -cf - ./control | xz -0 -T2 >bomb.tar.xz");
 	wrap_as(&ar, "control.tar.xz", "bomb.tar.xz");
-	assert_refused(&ar, "control.tar.xz: control.tar unpacks to more");
+	assert_refused(&ar, "control.tar.xz: unpacks to more");
 	run("tar -cf - ./control | zstd -q -1 >bomb.tar.zst");
 	wrap_as(&ar, "control.tar.zst", "bomb.tar.zst");
-	assert_refused(&ar, "control.tar unpacks to more");
+	assert_refused(&ar, "unpacks to more");
 	run("mv control md5sums && tar -cf - ./md5sums | zstd -q -1 "
 	    ">bomb.tar.zst && rm md5sums");
 	wrap_as(&ar, "control.tar.zst", "bomb.tar.zst");
-	assert_refused(&ar, "control.tar unpacks to more");
+	assert_refused(&ar, "unpacks to more");
 	buf_clear(&ar);
 }
 
@@ -808,7 +807,7 @@ refuses_many_members_that_are_large_together(void **state)
 	run("truncate -s 9M f1 f2 f3 f4 f5 f6 f7 f8 && (tar -cf - ./control "
 	    "f? | zstd -q -1) >bomb.tar.zst && rm f?");
 	wrap_as(&ar, "control.tar.zst", "bomb.tar.zst");
-	assert_refused(&ar, "control.tar unpacks to more");
+	assert_refused(&ar, "unpacks to more");
 	buf_clear(&ar);
 }
 
@@ -855,7 +854,7 @@ refuses_very_many_empty_members(void **state)
 	run("truncate -s +1024 many.tar && "
 	    "zstd -q -1 --rm many.tar -o many.tar.zst");
 	wrap_as(&ar, "control.tar.zst", "many.tar.zst");
-	assert_refused(&ar, "control.tar unpacks to more");
+	assert_refused(&ar, "unpacks to more");
 	buf_clear(&ar);
 }
 

@@ -1,0 +1,239 @@
+#!/bin/bash
+# Builds the fuzz targets and runs each of them for its part of the time.
+#
+#   BUILD=build tests/fuzz/run.sh [SECS [TARGET...]]
+#
+# 60 seconds where SECS is not given. A target is fuzz_NAME.c; all of them
+# where none is named. What the fuzzer found worth keeping stays below
+# $BUILD/fuzz/corpus, so that the next run goes on from there. Status 1: a
+# target failed; the input that does it is named, and
+# $BUILD/fuzz/fuzz_NAME FILE shows it again. CC names the clang.
+set -euo pipefail
+
+seconds=${1:-60}
+shift || true
+build=${BUILD:-build}
+clang=${CC:-clang}
+case $("$clang" --version 2>/dev/null) in
+*clang*) ;;
+*) clang=clang ;;
+esac
+cd "$(dirname "$0")/../.."
+here=tests/fuzz
+fuzz=$build/fuzz
+
+[[ $seconds =~ ^[1-9][0-9]*$ ]] || {
+    echo "fuzz: '$seconds' is not a number of seconds" >&2
+    exit 64
+}
+command -v "$clang" >/dev/null || {
+    echo 'fuzz: clang is not installed' >&2
+    exit 69
+}
+mkdir -p "$fuzz/obj"
+work=$(mktemp -d "${TMPDIR:-/tmp}/vf.XXXXXX")
+finish() {
+    gpgconf --homedir "$work/g" --kill all 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# -------------------------------------------------------------- building
+
+flags=(-std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 '-DVERSION="fuzz"'
+    -iquote . -pthread -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Werror
+    -fno-sanitize-recover=all)
+libraries=(-larchive -lgpgme -lcurl -lcjson -linih -lz -lcrypto)
+
+# All of it again, each time: the sources are few.
+build_library() {
+    # shellcheck disable=SC2016  # $1 is the inner shell's
+    printf '%s\0' lib/*.c | xargs -0 -P "$(nproc)" -I '{}' sh -c '
+        source=$1 object=$2/obj/$(basename "$1" .c).o
+        shift 2
+        "$@" -c -o "$object" "$source"' sh '{}' "$fuzz" "$clang" \
+        "${flags[@]}" -fsanitize=fuzzer-no-link,address,undefined
+    rm -f "$fuzz/lib.a"
+    ar rcs "$fuzz/lib.a" "$fuzz"/obj/*.o
+    rm -f "$fuzz"/obj/*.o
+}
+
+build_target() {
+    "$clang" "${flags[@]}" -fsanitize=fuzzer,address,undefined \
+        -o "$fuzz/$1" "$here/$1.c" "$fuzz/lib.a" "${libraries[@]}"
+}
+
+# ------------------------------------------------------------------ seeds
+
+# make_deb FILE COMPRESSION
+make_deb() {
+    local tree=$work/tree
+    rm -rf "$tree"
+    mkdir -p "$tree/DEBIAN" "$tree/usr"
+    cat "$work/control" >"$tree/DEBIAN/control"
+    echo data >"$tree/usr/data"
+    chmod -R go-w "$tree"
+    dpkg-deb --root-owner-group "-Z$2" -b "$tree" "$1" >/dev/null
+}
+
+seed_deb() {
+    local compression
+    for compression in none gzip xz zstd; do
+        make_deb "$1/$compression" "$compression" 2>/dev/null ||
+            rm -f "$1/$compression"
+    done
+    head -c 100 "$1/xz" >"$1/cut"
+}
+
+seed_manifest() {
+    local a b
+    a=$(printf a | sha256sum | cut -c -64)
+    b=$(printf b | sha256sum | cut -c -64)
+    printf '%s  a_1.0_amd64.deb\n%s  b_1.0_all.deb\n' "$a" "$b" >"$1/drop"
+    printf '# serial 7\n# release v0.3.4\n# date %s\n# previous %s\n' \
+        2026-11-22T15:04:05Z "$a" >"$1/tree"
+    printf '%s  apt/dists/stable/InRelease\n%s  apt/pool/a.deb\n' \
+        "$a" "$b" >>"$1/tree"
+    printf '%s  ../a\n' "$a" >"$1/climbs"
+    printf '%s  a\n%s  a/b\n' "$a" "$b" >"$1/lies-in"
+}
+
+seed_control() {
+    cp "$work/control" "$1/control"
+    {
+        cat "$work/control"
+        printf 'Filename: pool/a.deb\nSize: 3\n\nPackage: b\n\n\n'
+    } >"$1/index"
+    printf '1.0-1\n1:0.9~rc1\n1.0+b1-0.1' >"$1/versions"
+    printf '1.0~~ 1.0~ 1.0' >"$1/tildes"
+    printf '0000001 1 01a' >"$1/zeros"
+}
+
+seed_pgp_packet() {
+    export GNUPGHOME=$work/g
+    mkdir -m 700 "$GNUPGHOME"
+    gpg --batch --quiet --passphrase '' --quick-gen-key 'Fuzz <f@e.org>' \
+        ed25519 sign 1y 2>/dev/null
+    gpg --batch --quiet --no-auto-check-trustdb --export >"$1/key"
+    printf '\x88\x04\x04\x13\x16\x02' >"$1/sha1"
+    printf '\xc2\xff\x00\x00\x00\x04\x04\x13\x16\x08' >"$1/long"
+}
+
+# seed_packed FILE FORMAT FILTER COMMAND...: a byte for what it is (0 ar, 1
+# tar, 2 stream; 0 plain, 1 xz, 2 zstd), one for the length of the pieces,
+# and standard input through the command
+seed_packed() {
+    local file=$1 kind=$(($2 + 3 * $3))
+    shift 3
+    {
+        # shellcheck disable=SC2059  # the format is made of the number
+        printf "\\x$(printf %02x "$kind")\\x00"
+        "$@"
+    } >"$file"
+}
+
+seed_tar() {
+    local tree=$work/tar format
+    mkdir -p "$tree/a"
+    echo one >"$tree/a/one"
+    ln -s one "$tree/a/link"
+    ln "$tree/a/one" "$tree/a/two"
+    tar -C "$tree" -cf "$work/plain.tar" a
+    tar -C "$tree" --format=pax -cf "$work/pax.tar" a
+    make_deb "$work/seed.deb" xz
+    seed_packed "$1/ar" 0 0 cat <"$work/seed.deb"
+    seed_packed "$1/pax" 1 0 cat <"$work/pax.tar"
+    for format in 1 2; do
+        seed_packed "$1/plain-$format" "$format" 0 cat <"$work/plain.tar"
+        seed_packed "$1/xz-$format" "$format" 1 xz -c <"$work/plain.tar"
+        if command -v zstd >/dev/null; then
+            seed_packed "$1/zst-$format" "$format" 2 zstd -q -c \
+                <"$work/plain.tar"
+        fi
+    done
+}
+
+seed_gunzip() {
+    gzip -n -c <"$work/control" >"$1/usual"
+    gzip -c "$work/control" >"$1/named"
+    gzip -n -c </dev/null >"$1/empty"
+    head -c 100000 /dev/zero | gzip -n -9 -c >"$1/zeros"
+    cat "$1/usual" "$1/empty" >"$1/two"
+}
+
+seed_conf() {
+    cat >"$1/usual" <<EOF
+# a comment
+[release]
+builds = amd64-deb arm64-deb
+packages = a b
+    c
+[suite stable]
+origin = packages.example.org
+grace = 7d
+[signing]
+min-days = 30
+EOF
+    printf 'suite stable.origin=x' >"$1/override"
+    printf '[deploy]\nrot = /srv\n' >"$1/unknown"
+    printf '[%s]\n' "$(head -c 70 /dev/zero | tr '\0' a)" >"$1/long"
+}
+
+cat >"$work/control" <<EOF
+Package: fuzz-seed
+Version: 1:1.0~rc1-1
+Architecture: amd64
+Maintainer: Fuzz <f@e.org>
+Depends: libc6 (>= 2.34)
+Description: seed
+ of more than one line
+ .
+ and a paragraph
+EOF
+
+# ---------------------------------------------------------------- running
+
+failed=()
+run_target() {
+    local target=$1 time=$2 corpus=$fuzz/corpus/$1 seeds=$work/$1 status=0
+    mkdir -p "$corpus" "$seeds" "$fuzz/crashes"
+    "seed_${target#fuzz_}" "$seeds"
+    # 2 GiB: an xz header may ask for a window of 1 GiB that it never fills
+    ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
+        "$fuzz/$target" -max_total_time="$time" -timeout=20 \
+        -rss_limit_mb=2560 -max_len=20480 -print_final_stats=1 \
+        -artifact_prefix="$fuzz/crashes/$target-" "$corpus" "$seeds" \
+        >"$fuzz/$target.log" 2>&1 || status=$?
+    if [ "$status" = 0 ]; then
+        awk -v name="$target" '/^#[0-9]+.*DONE/ { cov = $4 }
+            /number_of_executed_units/ { runs = $2 }
+            END { printf "%-16s ok, %d runs, %d edges\n", name, runs, cov }' \
+            "$fuzz/$target.log"
+        return
+    fi
+    failed+=("$target")
+    echo "$target: FAILED, see $fuzz/$target.log"
+    grep -E 'ERROR: |runtime error|not so: |SUMMARY' "$fuzz/$target.log" |
+        head -n 4 || true
+    sed -n 's/.*Test unit written to /  input: /p' "$fuzz/$target.log"
+}
+
+targets=("$@")
+if [ "${#targets[@]}" = 0 ]; then
+    for source in "$here"/fuzz_*.c; do
+        targets+=("$(basename "$source" .c)")
+    done
+fi
+build_library
+part=$((seconds / ${#targets[@]}))
+[ "$part" -gt 0 ] || part=1
+for target in "${targets[@]}"; do
+    build_target "$target"
+    run_target "$target" "$part"
+done
+[ "${#failed[@]}" = 0 ] || {
+    echo "fuzz: failed: ${failed[*]}" >&2
+    exit 1
+}
