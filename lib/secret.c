@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
+#include "lib/cleanup.h"
 #include "lib/mem.h"
 #include "lib/path.h"
 
@@ -114,8 +114,11 @@ secret_read_file(struct secret *s, const char *path, struct err *e)
 		goto fail;
 	for (;;) {
 		n = read(fd, s->p + s->n, SECRET_LIMIT - s->n);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR) {
+			if (cleanup_check(e) < 0)
+				goto fail;
 			continue;
+		}
 		if (n < 0) {
 			err_sys(e, "read '%s'", path);
 			goto fail;

@@ -1,0 +1,261 @@
+#!/bin/bash
+# Every kind of end: killed at any moment, disk full, lock held, interrupted.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+# killed_after MILLISECONDS COMMAND...: kill -9 then, unless it has ended.
+killed_after() {
+    local ms=$1 pid
+    shift
+    "$@" >/dev/null 2>&1 &
+    pid=$!
+    sleep "$(printf '0.%03d' "$ms")"
+    kill -9 "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+}
+
+# The store holds just the objects that its generations list.
+no_rubbish_in_the_state() {
+    [ ! -e state/unfinished ] || die "unfinished"
+    ls -A state/generations | grep -qvE '^[0-9]+$' && die "$(ls state/generations)"
+    cat state/generations/*/SHA256SUMS | grep -v '^#' | cut -c1-64 | sort -u >listed
+    ls -A state/objects | sort >there
+    cmp listed there || die "objects: $(diff listed there | head -3)"
+}
+
+test_build_killed_at_twenty_moments() {
+    make_release p 0.3.4
+    make_release q 0.3.5
+    publish v0.3.4 p
+    cp srv/apt/dists/stable/InRelease live
+    cp -a state base
+    local i at made=0
+    for i in $(seq 20); do
+        rm -rf state
+        cp -a base state
+        at=$((1 + RANDOM % 130))
+        killed_after $at "$BUILD/bin/distribute-packages" -c conf build \
+            -r v0.3.5 --from q
+        must dist verify
+        [ ! -e state/generations/2 ] || made=$((made + 1))
+        cmp -s live srv/apt/dists/stable/InRelease || die "the live tree changed"
+        must dist build -r v0.3.5 --from q
+        [ "$(cut -f1 out)" = 2 ] || die "after $at ms: $(cat out)"
+        must dist verify
+        no_rubbish_in_the_state
+    done
+    echo "# made before the kill: $made of 20"
+}
+
+no_rubbish_in_the_root() {
+    find srv/.releases -name 'next.*' -o -name '.*.tmp' | grep . && die "rubbish"
+    [ "$(ls -A srv | grep -c '\.new$')" = 0 ] || die "$(ls -A srv)"
+}
+
+test_deploy_killed_at_twenty_moments() {
+    make_release p 0.3.4
+    make_release q 0.3.5
+    must dist build -r v0.3.4 --from p
+    must dist export; mv out 1.tar
+    must dist build -r v0.3.5 --from q
+    must dist export; mv out 2.tar
+    must deploy - <1.tar
+    cp -a srv base
+    web_start "$T/srv"
+    apt_root r "$WEB"
+    local i at
+    for i in $(seq 20); do
+        # in place, so that the web server's root stays the same directory
+        find srv -mindepth 1 -delete
+        cp -a base/. srv/
+        at=$((1 + RANDOM % 90))
+        killed_after $at "$BUILD/bin/deploy-repo" -c conf - <2.tar
+        must deploy verify
+        rm -rf r/var/lib/apt/lists
+        mkdir -p r/var/lib/apt/lists/partial
+        must apt r update
+        must apt r install --reinstall veilid-cli
+        must deploy - <2.tar
+        [ "$(readlink srv/.releases/current)" = 2 ] || die "after $at ms"
+        must deploy verify
+        must apt r update
+        no_rubbish_in_the_root
+    done
+}
+
+# A plain /srv on its way to links: at no moment is a name missing.
+test_conversion_killed_at_ten_moments() {
+    make_release p 0.3.4
+    must dist build -r v0.3.4 --from p
+    must dist export; mv out 1.tar
+    local i at
+    for i in $(seq 10); do
+        rm -rf srv
+        mkdir -p srv/apt srv/gpg
+        echo old | tee srv/apt/x >srv/gpg/x
+        at=$((1 + RANDOM % 80))
+        killed_after $at "$BUILD/bin/deploy-repo" -c conf - <1.tar
+        for name in apt gpg; do
+            [ -e srv/$name/x ] || [ -e srv/$name/dists ] ||
+                [ -e srv/$name/veilid-packages-key.public ] || die "$name after $at ms"
+        done
+        must deploy - <1.tar
+        [ -L srv/apt ] && [ -L srv/gpg ] || die "links after $at ms"
+        [ "$(find srv/.releases -path '*replaced*' -name x | wc -l)" = 2 ] ||
+            die "the old tree is lost"
+        must deploy verify
+        no_rubbish_in_the_root
+    done
+}
+
+# What a run that was killed between two links has left, the next one makes.
+test_a_missing_link_is_made_again() {
+    make_release p 0.3.4
+    publish v0.3.4 p
+    rm srv/apt srv/SHA256SUMS
+    expect 0 'nothing to do' deploy
+    [ -e srv/apt/dists ] && [ -e srv/SHA256SUMS ] || die "not made"
+    rm srv/apt
+    must export_and_deploy
+    [ -e srv/apt/dists ] || die "not made"
+}
+
+# A damaged file is not handed on when a good copy is sent.
+test_a_damaged_file_is_healed() {
+    make_release p 0.3.4
+    publish v0.3.4 p
+    local f=srv/apt/pool/stable/main/veilid-cli_0.3.4_amd64.deb
+    printf x | dd of=$f conv=notrunc status=none
+    must dist refresh
+    expect 0 'is damaged: taking the copy' export_and_deploy
+    must deploy verify
+}
+
+# small_disk SIZE: an own tmpfs at $T/full.
+small_disk() {
+    mkdir -p "$T/full"
+    mount -t tmpfs -o "size=$1" tmpfs "$T/full" 2>/dev/null
+}
+
+test_no_space_for_the_state() {
+    small_disk 1m || { echo '# skip cannot mount a tmpfs here'; return; }
+    make_release p 0.3.4
+    head -c 3M /dev/urandom >blob
+    make_release q 0.3.5
+    sed -i "s|^state = .*|state = $T/full/state|" conf
+    must dist build -r v0.3.4 --from p
+    mkdir big
+    (cd big && ar x ../q/veilid-cli-0.3.5_amd64.deb && cat ../blob >>data.tar.gz &&
+        ar rc ../q/veilid-cli-0.3.5_amd64.deb debian-binary control.tar.gz data.tar.gz)
+    expect 74 'No space left on device' dist build -r v0.3.5 --from q
+    must dist verify
+    must dist list
+    grep -q 0.3.5 out && die "published"
+    mount -o remount,size=64m "$T/full"
+    must dist build -r v0.3.5 --from q
+    must dist verify
+    ln -s full/state state
+    no_rubbish_in_the_state
+}
+
+test_no_space_for_the_root() {
+    small_disk 1m || { echo '# skip cannot mount a tmpfs here'; return; }
+    make_release p 0.3.4
+    head -c 3M /dev/urandom >blob
+    sed -i "s|^root = .*|root = $T/full|" conf
+    publish v0.3.4 p
+    mkdir big
+    make_release q 0.3.5
+    (cd big && ar x ../q/veilid-cli-0.3.5_amd64.deb && cat ../blob >>data.tar.gz &&
+        ar rc ../q/veilid-cli-0.3.5_amd64.deb debian-binary control.tar.gz data.tar.gz)
+    must dist build -r v0.3.5 --from q
+    must dist export; mv out 2.tar
+    expect 74 'No space left on device' deploy - <2.tar
+    must deploy verify
+    [ "$(readlink full/.releases/current)" = 1 ] || die "swapped"
+    [ ! -e full/.releases/2 ] || die "kept half of it"
+    mount -o remount,size=64m "$T/full"
+    must deploy - <2.tar
+    must deploy verify
+}
+
+test_a_full_pipe_end() {
+    make_release p 0.3.4
+    must dist build -r v0.3.4 --from p
+    expect 74 'No space left' sh -c \
+        "'$BUILD/bin/distribute-packages' -c '$T/conf' export >/dev/full"
+    # more than a pipe holds
+    head -c 1M /dev/urandom >"state/objects/$(sha256sum <p/veilid-cli-0.3.4_amd64.deb | cut -c1-64)"
+    dist export 2>err | head -c 10 >/dev/null
+    [ "${PIPESTATUS[0]}" = 74 ] && grep -q 'Broken pipe' err ||
+        die "a reader that went away: $(cat err)"
+}
+
+test_locks() {
+    make_release p 0.3.4
+    publish v0.3.4 p
+    flock -o -x state/lock sleep 30 &
+    PIDS+=($!)
+    flock -o -x srv/.releases/lock sleep 30 &
+    PIDS+=($!)
+    sleep 0.2
+    expect 75 'holds the lock' deploy rollback &
+    local other=$!
+    T=$T/other
+    mkdir -p "$T"
+    local conf=${T%/other}/conf
+    expect 75 'holds the lock' "$BUILD/bin/distribute-packages" -c "$conf" refresh
+    T=${T%/other}
+    wait $other || die "deploy-repo did not say 75"
+    # and one that is given back in time is waited for
+    pkill -P "${PIDS[0]}"
+    pkill -P "${PIDS[1]}"
+    wait "${PIDS[@]}" 2>/dev/null
+    flock -o -x state/lock sleep 1 &
+    sleep 0.2
+    expect 0 'waiting for process' dist refresh
+}
+
+# interrupted SIGNAL COMMAND...: ends by that signal, soon.
+interrupted() {
+    local signal=$1 pid status
+    shift
+    "$@" >out 2>err &
+    pid=$!
+    sleep 0.4
+    kill -"$signal" $pid 2>/dev/null || die "was done before: $(cat err)"
+    wait $pid
+    status=$?
+    [ "$status" = $((128 + $(kill -l "$signal"))) ] ||
+        die "status $status after $signal: $(cat err)"
+    grep -q 'interrupted' err || die "$(cat err)"
+}
+
+test_signals() {
+    make_release p 0.3.4
+    publish v0.3.4 p
+    must dist refresh
+    must dist export; mv out 2.tar
+    find srv ! -name lock | sort >before
+    for signal in INT TERM HUP; do
+        mkfifo pipe.$signal
+        (head -c 3000 2.tar; exec sleep 3) >pipe.$signal &
+        # a shell ignores INT for what it puts into the background
+        interrupted $signal env --default-signal=INT \
+            "$BUILD/bin/deploy-repo" -c conf - <pipe.$signal
+    done
+    find srv ! -name lock | sort | cmp - before || die "left something"
+    # a package of 4 GiB of nothing, which takes a while to hash
+    make_deb huge veilid-cli 0.3.6 amd64
+    local f=huge/veilid-cli-0.3.6_amd64.deb at
+    at=$(LC_ALL=C grep -abo 'data.tar.xz' $f | cut -d: -f1)
+    printf '%-10s' 4000000000 | dd of=$f bs=1 seek=$((at + 48)) conv=notrunc status=none
+    truncate -s $((at + 60 + 4000000000)) $f
+    interrupted INT env --default-signal=INT "$BUILD/bin/distribute-packages" \
+        -c conf -n build -r v0.3.6 --from huge --partial
+    rm -r huge
+    must dist refresh
+    no_rubbish_in_the_state
+}
+
+run_tests

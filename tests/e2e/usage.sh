@@ -1,0 +1,138 @@
+#!/bin/bash
+# Options, configuration, output: what every tool promises.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+TOOLS='distribute-packages deploy-repo'
+
+test_help_and_version() {
+    local t
+    for t in $TOOLS; do
+        must "$BUILD/bin/$t" --help
+        grep -q "^usage: $t" out || die "$t"
+        must "$BUILD/bin/$t" --version
+        grep -qE "^$t [0-9.]+$" out || die "$(cat out)"
+    done
+}
+
+test_usage_errors() {
+    expect 64 'no verb' dist
+    expect 64 "unknown verb 'biuld'" dist biuld
+    expect 64 "bad option '--form'" dist build --form x
+    expect 64 'bad option' dist -c
+    expect 64 '\-\-from is for build, not for refresh' dist refresh --from x
+    expect 64 'usage: distribute-packages revert SERIAL' dist revert
+    expect 64 'usage' dist export x
+    expect 64 'which release' dist build --from p
+    expect 64 'cannot be a release' dist build -r ../x --from p
+    IS_NIGHTLY=true expect 64 'CI_PIPELINE_CREATED_AT is no date' dist build --from p
+    expect 64 'no serial and no verb' deploy nonsense
+}
+
+test_configuration_errors() {
+    local line
+    printf '[suit stable]\norigin = x\n' >bad
+    expect 78 'bad:1: unknown section \[suit stable\]: is it \[suite NAME\]' dist -c bad list
+    printf '[repository]\n\nstat = x\n' >bad
+    expect 78 "bad:3: unknown key 'stat' in \[repository\]: is it 'state'" dist -c bad list
+    printf '[deploy]\nkeep = five\n' >bad
+    expect 78 "bad:2: \[deploy\] keep = 'five': must be a number" deploy -c bad list
+    printf '[deploy]\nkeep = 1\nkeep = 2\n' >bad
+    expect 78 'bad:3: .keep. in \[deploy\] stands in line 2 already' deploy -c bad list
+    printf '[deploy]\nnonsense\n' >bad
+    expect 78 'bad:2: neither' deploy -c bad list
+    printf '[deploy]\nroot = /%0300d\n' 1 >bad
+    expect 78 'bad:2: the line is longer' deploy -c bad list
+    expect 78 'open configuration' deploy -c missing list
+    for line in 'suite stable.grace=soon' 'repository.url=ftp://x' \
+        'rpm.builder=both' nonsense 'x.y=1'; do
+        expect 78 '' dist -o "$line" list
+    done
+    sed -i '/^url/d' conf
+    make_release p 0.3.4
+    expect 78 '\[repository\] url is not set: set it in' dist build -r v0.3.4 --from p
+    expect 78 "cannot be part of a file's name" dist -o repository.url=http://x \
+        -o repository.prefix=../x build -r v0.3.4 --from p
+    expect 78 "suite 'beta' is not configured" dist -o repository.url=http://x \
+        build -r v0.3.4 --suite beta --from p
+    expect 78 'origin is not set' dist -o repository.url=http://x \
+        -o 'suite beta.keep=1' build -r v0.3.4 --suite beta --from p
+}
+
+test_where_the_configuration_comes_from() {
+    make_release p 0.3.4
+    mkdir -p home/.config
+    cp conf home/.config/veilid-cicd.conf
+    must "$BUILD/bin/distribute-packages" build -r v0.3.4 --from p
+    sed "s|^state.*|state = $T/elsewhere|" conf >other
+    VEILID_CICD_CONF=$T/other must "$BUILD/bin/distribute-packages" build \
+        --release v0.3.4 --from p
+    [ -d elsewhere/generations/1 ] || die "not by the variable"
+    must "$BUILD/bin/distribute-packages" --config other \
+        --set "repository.state=$T/third" --verbose build --release v0.3.4 --from p
+    [ -d third/generations/1 ] || die "not by --set"
+    expect 0 'dry run' "$BUILD/bin/distribute-packages" --config other --dry-run \
+        build --release v0.3.4 --suite nightly --from p
+    must "$BUILD/bin/deploy-repo" --config other status
+}
+
+test_results_on_stdout_and_nothing_else() {
+    make_release p 0.3.4
+    must dist build -r v0.3.4 --from p
+    [ "$(wc -l <out)" = 1 ] && [ "$(awk -F'\t' '{print NF}' out)" = 4 ] || die "$(cat out)"
+    must dist list
+    [ "$(awk -F'\t' '{print NF}' out | sort -u)" = 8 ] || die "list"
+    must dist -q refresh
+    [ ! -s err ] || die "-q says $(cat err)"
+    must dist --quiet --json list
+    must export_and_deploy
+    must deploy list
+    [ "$(awk -F'\t' '{print NF}' out | sort -u)" = 6 ] || die "deploy list"
+}
+
+test_json() {
+    make_release p 0.3.4
+    must dist --json build -r v0.3.4 --from p
+    grep -q '"serial":	1' out && grep -q '"release":	"v0.3.4"' out || die "$(cat out)"
+    must dist --json list
+    [ "$(grep -c '"sha256"' out)" = 4 ] || die "$(cat out)"
+    must export_and_deploy
+    must deploy --json list
+    grep -q '"live":	true' out || die "$(cat out)"
+    must deploy --json status
+    must deploy --json verify
+    must dist -o "repository.state=$T/none" --json build -n -r v0.3.4 --from p
+}
+
+# On a terminal: a header, and text from outside with its teeth drawn.
+test_a_terminal() {
+    command -v script >/dev/null || { echo '# skip no script(1)'; return; }
+    make_release p 0.3.4
+    must dist build -r v0.3.4 --from p
+    script -qec "$BUILD/bin/distribute-packages -c conf list" typescript >/dev/null
+    grep -q '^suite.format.arch' typescript || die "no header: $(head -2 typescript)"
+    script -qec "$BUILD/bin/distribute-packages -c conf build -r v9 --from nowhere" \
+        typescript >/dev/null
+    grep -q "$(printf '\033')" typescript || die "no colour on a terminal"
+    NO_COLOR=1 script -qec \
+        "$BUILD/bin/distribute-packages -c conf build -r v9 --from nowhere" typescript >/dev/null
+    sed 1d typescript | sed '$d' | grep -q "$(printf '\033')\[1" && die "NO_COLOR"
+    expect 66 'x\\x1b\[31my' dist build -r v9 --from "$(printf 'x\033[31my')"
+}
+
+test_install() {
+    must make -s -C "$ROOT" DEPS=no install DESTDIR="$T/dest" PREFIX=/usr
+    local f
+    for f in bin/distribute-packages bin/deploy-repo share/man/man1/distribute-packages.1 \
+        share/man/man8/deploy-repo.8 share/man/man5/veilid-cicd.conf.5 \
+        share/man/man5/veilid-cicd-drop.5 share/doc/veilid-cicd/veilid-cicd.conf.example \
+        share/bash-completion/completions/deploy-repo; do
+        [ -s "dest/usr/$f" ] || die "no $f"
+    done
+    must dest/usr/bin/deploy-repo --version
+    expect 66 '' "$BUILD/bin/distribute-packages" \
+        -c dest/usr/share/doc/veilid-cicd/veilid-cicd.conf.example \
+        -o "repository.state=$T/none" list
+}
+
+run_tests
