@@ -38,9 +38,9 @@ say_chain(const struct intake *in)
 	if (in->site->live == 0 || m->serial <= in->site->live)
 		return;
 	if (m->serial > in->site->live + 1)
-		log_notice("generation %" PRIu64 " follows %" PRIu64
-		    " directly: those between were never deployed here",
-		    m->serial, in->site->live);
+		log_notice("generation %" PRIu64 " comes after the live %"
+		    PRIu64 ": those between are skipped", m->serial,
+		    in->site->live);
 	else if (!m->has_previous ||
 	    !hash_equal(m->previous, in->live.manifest.self))
 		log_warning("generation %" PRIu64 " does not name the live one "

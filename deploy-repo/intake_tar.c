@@ -25,11 +25,11 @@ read_stream(void *arg, const void **chunk, struct err *e)
 	struct stream *s = arg;
 	ssize_t n;
 
-	if (cleanup_check(e) < 0)
-		return -1;
-	do
+	do {
+		if (cleanup_check(e) < 0)
+			return -1;
 		n = read(s->fd, s->chunk, CHUNK);
-	while (n < 0 && errno == EINTR && cleanup_check(e) == 0);
+	} while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return err_sys(e, "read the tar archive");
 	*chunk = s->chunk;

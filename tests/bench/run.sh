@@ -445,15 +445,16 @@ entries() {
     grep -v '^#' "$1" | sort
 }
 
-# Generations 1 to 5 are in the root, 6 is the drop. Each of them adds one
-# package. rsync gets the trees of 5 and 6, whose files have the same times
-# but for those that changed.
+# Generations 1 to 6 were deployed, so that as many are in the root as are
+# kept, and 7 is the drop. Each of them adds one package. rsync gets the trees
+# of 6 and 7, whose files have the same times but for those that changed.
+next=$((generations + 2))
 need_deploy() {
     local i state=$work/deploy-state
-    say "making $((generations + 1)) generations"
+    say "making $next generations"
     cp -al "$work/base" "$state"
     mkdir "$work/root0" "$work/tree-old" "$work/tree-next"
-    for ((i = 1; i <= generations; i++)); do
+    for ((i = 1; i < next; i++)); do
         if [ "$i" -gt 1 ]; then
             next_generation "$state" "$i"
         fi
@@ -462,9 +463,9 @@ need_deploy() {
             -o "deploy.root=$work/root0" - <"$work/tar" >/dev/null
     done
     tar -xf "$work/tar" -C "$work/tree-old"
-    next_generation "$state" "$i"
+    next_generation "$state" "$next"
     export_tree "$state" | tar -x -C "$work/tree-next"
-    make_drop "$work/tree-next" "$work/drop" "$i"
+    make_drop "$work/tree-next" "$work/drop"
     cp -al "$work/tree-old" "$work/tree-new"
     comm -23 <(cd "$work/tree-old" && find . -type f | sort) \
         <(cd "$work/tree-next" && find . -type f | sort) |
@@ -507,7 +508,7 @@ deploy_ours_ready() {
     rm -rf "$work/root" "$work/inbox"
     cp -al "$work/root0" "$work/root"
     mkdir "$work/inbox"
-    cp -a "$work/drop" "$work/inbox/generation.$((generations + 1)).x"
+    cp -a "$work/drop" "$work/inbox/generation.$next.x"
 }
 
 deploy_ours() {
@@ -515,8 +516,8 @@ deploy_ours() {
 }
 
 deploy_rsync_ready() {
-    [ "$(readlink "$work/root/.releases/current")" = \
-        "$((generations + 1))" ] || die "the drop was not deployed"
+    [ "$(readlink "$work/root/.releases/current")" = "$next" ] ||
+        die "the drop was not deployed"
     rm -rf "$work/copy"
     cp -al "$work/tree-old" "$work/copy"
 }

@@ -220,7 +220,7 @@ test_locks() {
 interrupted() {
     local signal=$1 pid status
     shift
-    "$@" >out 2>err &
+    "$@" <&0 >out 2>err &
     pid=$!
     sleep 0.4
     kill -"$signal" $pid 2>/dev/null || die "was done before: $(cat err)"

@@ -1,0 +1,182 @@
+#!/bin/bash
+# A whole release on this machine, as users would live through it: real
+# packages, real signing, a real web server, a real apt-get. Everything listens
+# on loopback and lies in one temporary directory, which is removed.
+#
+#   BUILD=build tests/rehearse.sh
+set -u
+cd "$(dirname "$0")/.." || exit 1
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+    BOLD=$'\033[1m' DIM=$'\033[2m' GREEN=$'\033[32m' RED=$'\033[31m' PLAIN=$'\033[0m'
+else
+    BOLD='' DIM='' GREEN='' RED='' PLAIN=''
+fi
+# shellcheck source=tests/e2e/lib.sh
+. tests/e2e/lib.sh
+
+STARTED=$(date +%s%N)
+TABLE=()
+STEP_AT=0
+
+seconds() { printf '%d.%02d' $(($1 / 1000000000)) $(($1 / 10000000 % 100)); }
+
+step() {
+    STEP_AT=$(date +%s%N)
+    STEP=$1
+    printf '\n%s%s%s\n' "$BOLD" "$1" "$PLAIN"
+}
+
+# proven WHAT: ends the step with what it has shown.
+proven() {
+    local spent
+    spent=$(seconds $(($(date +%s%N) - STEP_AT)))
+    printf '  %sproven%s  %s  %s(%s s)%s\n' "$GREEN" "$PLAIN" "$1" "$DIM" "$spent" "$PLAIN"
+    TABLE+=("$(printf '%-34s %7s s   %s' "$STEP" "$spent" "$1")")
+}
+
+# Shows a command, runs it, shows what it says.
+run() {
+    printf '  %s$ %s%s\n' "$DIM" "$(say_command "$@")" "$PLAIN"
+    "$@" >"$T/run.out" 2>&1
+    local status=$?
+    sed -e "s|$T|.|g" -e 's/^/    /' "$T/run.out"
+    [ "$status" = 0 ] || failed "status $status"
+}
+
+# Without the paths and options that only the rehearsal needs.
+say_command() {
+    case $1 in
+    dist) shift; echo "distribute-packages $*" ;;
+    deploy) shift; echo "deploy-repo $*" ;;
+    export_and_deploy) echo 'distribute-packages export | deploy-repo -' ;;
+    apt) shift 2; echo "apt-get $*" ;;
+    *) echo "$*" ;;
+    esac | sed "s|$T|.|g"
+}
+
+failed() {
+    printf '  %sFAILED%s  %s\n' "$RED" "$PLAIN" "$1"
+    exit 1
+}
+
+finish() {
+    local status=$?
+    cleanup
+    [ "${ENDED:-}" = yes ] || printf '\nThe rehearsal failed.\n'
+    rm -rf "$T" "$KEYS"
+    exit "$status"
+}
+
+version_of() {
+    dpkg-query --admindir="$T/client/var/lib/dpkg" -W -f '${Version}' "$1" 2>/dev/null
+}
+
+T=$(mktemp -d /tmp/vc-rehearsal.XXXXXX)
+export HOME=$T/home
+mkdir -p "$HOME/incoming"
+trap finish EXIT
+trap 'exit 130' INT TERM
+cd "$T" || exit 1
+
+printf '%sA release, rehearsed on loopback%s\n' "$BOLD" "$PLAIN"
+printf 'Packages, keys and servers are made for this run and thrown away after it.\n'
+
+step 'The key'
+write_conf
+sed -i 's/packages.example.org$/packages.rehearsal.example/' "$T/conf"
+printf '  an RSA key of 3072 bits: %s\n' \
+    "$(gpg --homedir "$KEYS" --show-keys --with-colons "$T/trusted.asc" | awk -F: '$1 == "fpr" {print $10; exit}')"
+proven 'made'
+
+step 'The builds of v0.3.4'
+make_release built 0.3.4
+make_drop home/incoming v0.3.4 amd64-deb job101 built/*_amd64.deb
+make_drop home/incoming v0.3.4 arm64-deb job102 built/*_arm64.deb
+for f in built/*.deb; do
+    printf '  %-36s %5s bytes  %s\n' "$(basename "$f")" "$(stat -c %s "$f")" \
+        "$(ar t "$f" | grep ^control)"
+done
+proven 'two packages, two architectures, zstd and gzip'
+
+step 'Distribute'
+run dist build -r v0.3.4
+run dist list
+proven 'checked, indexed, signed'
+
+step 'Deploy'
+mkdir -p srv/apt && echo 'the old site' >srv/apt/index.html
+run export_and_deploy
+run deploy status
+[ -e srv/apt/dists/stable/InRelease ] || failed 'nothing is live'
+(cd srv && sha256sum --strict --quiet -c SHA256SUMS) || failed 'sha256sum -c'
+proven 'plain directory exchanged for a link, sha256sum agrees'
+
+step 'A user installs'
+web_start "$T/srv"
+printf '  nginx serves ./srv at %s\n' "$WEB"
+apt_root client "$WEB"
+run apt client update
+run apt client install veilid-server veilid-cli:arm64
+[ "$(version_of veilid-server)" = 0.3.4 ] && [ "$(version_of veilid-cli:arm64)" = 0.3.4 ] ||
+    failed 'not installed'
+proven 'apt-get: both architectures, signed-by, no warning'
+
+step 'The next release, v0.3.5'
+make_release built2 0.3.5
+make_drop home/incoming v0.3.5 amd64-deb job201 built2/*_amd64.deb
+make_drop home/incoming v0.3.5 arm64-deb job202 built2/*_arm64.deb
+CI_COMMIT_TAG=v0.3.5 run dist build
+run export_and_deploy
+run apt client update
+run apt client upgrade
+[ "$(version_of veilid-server)" = 0.3.5 ] || failed 'not upgraded'
+proven 'apt-get upgrade: 0.3.4 to 0.3.5'
+
+step 'The same job once more'
+CI_COMMIT_TAG=v0.3.5 run dist build
+run export_and_deploy
+proven 'nothing changes, and that is success'
+
+step 'Something is wrong with it'
+run deploy rollback
+apt client update 2>/dev/null
+grep -q 'Version: 0.3.5' client/var/lib/apt/lists/*Packages ||
+    failed 'apt went back by itself'
+printf '  apt-get keeps the newer index that it has seen, as the warning says\n'
+run dist revert 1
+run export_and_deploy
+run apt client update
+grep -q 'Version: 0.3.5' client/var/lib/apt/lists/*Packages &&
+    failed 'still there'
+run apt client install --allow-downgrades veilid-server=0.3.4
+[ "$(version_of veilid-server)" = 0.3.4 ] || failed 'no way back'
+proven 'rollback at once, revert for good'
+
+step 'Somebody tampers'
+printf '  a pool file, then the manifest, is not what was signed\n'
+dist refresh >/dev/null 2>&1
+dist export >next.tar 2>/dev/null
+mkdir x && tar -C x -xf next.tar
+echo '0000' >>x/apt/pool/stable/main/veilid-cli_0.3.4_amd64.deb
+tar_tree x >bad.tar
+deploy - <bad.tar >bad.out 2>&1
+[ $? = 65 ] || failed 'a tampered package was accepted'
+sed -e "s|$T|.|g" -e 's/^/    /' bad.out | grep error
+sed -i '1s/[0-9]*$/99/' x/SHA256SUMS
+tar_tree x >bad.tar
+deploy - <bad.tar >bad.out 2>&1
+[ $? = 77 ] || failed 'a tampered manifest was accepted'
+sed -e "s|$T|.|g" -e 's/^/    /' bad.out | grep error
+run deploy verify
+proven 'refused with status 65 and 77, the live tree untouched'
+
+step 'What is left'
+run deploy list
+[ -z "$(keyrings; agents)" ] || failed "$(keyrings; agents)"
+proven 'no key ring, no gpg-agent'
+
+printf '\n%s%-34s %9s   %s%s\n' "$BOLD" step time proven "$PLAIN"
+printf '%s\n' "${TABLE[@]}"
+ENDED=yes
+printf '\n%sThe rehearsal passed%s: %d steps in %s s.\n' "$GREEN" "$PLAIN" \
+    "${#TABLE[@]}" "$(seconds $(($(date +%s%N) - STARTED)))"
