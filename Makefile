@@ -103,7 +103,8 @@ lint:
 ifeq ($(DEPS),yes)
 	@tests/deps.sh build test lint
 endif
-	@tests/lint.sh
+	@$(MAKE) --no-print-directory DEPS=no all
+	@BUILD=$(BUILD) tests/lint.sh
 
 fuzz:
 ifeq ($(DEPS),yes)

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deploy-repo/recycle.h"
 #include "lib/fs.h"
 #include "lib/log.h"
 #include "lib/path.h"
@@ -48,16 +49,6 @@ say_chain(const struct intake *in)
 		    m->serial);
 }
 
-static int
-open_next(struct intake *in, struct err *e)
-{
-	snprintf(in->name, sizeof(in->name), "next.%ld", (long)getpid());
-	if (mkdirat(in->site->releases, in->name, 0755) < 0)
-		return err_sys(e, "make directory '%s'", in->name);
-	in->dir = fs_open_subdir(in->site->releases, in->name, e);
-	return in->dir < 0 ? -1 : 0;
-}
-
 /* The signature first: nothing else in the manifest is believed before. */
 int
 intake_judge(struct intake *in, struct err *e)
@@ -87,11 +78,12 @@ intake_judge(struct intake *in, struct err *e)
 		return 0;
 	}
 	in->placed = mem_zero(m->n, sizeof(*in->placed));
+	in->reused = mem_zero(m->n, sizeof(*in->reused));
 	if (in->site->live != 0 &&
 	    site_load(in->site, in->site->live, &in->live, e) < 0)
 		return -1;
 	say_chain(in);
-	return open_next(in, e);
+	return recycle_open(in, e);
 }
 
 /* --------------------------------------------------------------- placing */
@@ -314,7 +306,7 @@ link_rest(struct intake *in, struct err *e)
 	size_t i;
 
 	for (i = 0; i < m->n && status == 0; i++) {
-		if (in->placed[i])
+		if (in->placed[i] || in->reused[i])
 			continue;
 		f = &m->v[i];
 		if (!same_parent(before, f->path))
@@ -346,7 +338,8 @@ write_manifest(struct intake *in, struct err *e)
 int
 intake_complete(struct intake *in, struct err *e)
 {
-	struct tree tree = {.manifest = &in->in.manifest};
+	struct tree tree = {.manifest = &in->in.manifest,
+	    .known = &in->live.manifest};
 
 	if (link_rest(in, e) < 0 || write_manifest(in, e) < 0)
 		return -1;
@@ -383,5 +376,6 @@ intake_clear(struct intake *in)
 	kept_clear(&in->in);
 	kept_clear(&in->live);
 	free(in->placed);
+	free(in->reused);
 	*in = (struct intake)INTAKE_INIT;
 }

@@ -16,6 +16,7 @@ struct intake {
 	int dir;		/* .releases/next.PID; -1 until needed */
 	char name[64];
 	bool *placed;		/* one for each file of the manifest */
+	bool *reused;		/* it is in the directory from before */
 	bool is_known;		/* it is live or kept already */
 	bool allow_older;
 };

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "deploy-repo/recycle.h"
 #include "deploy-repo/switch.h"
 #include "lib/fs.h"
 #include "lib/log.h"
@@ -260,12 +261,15 @@ out:
 
 static int
 remove_release(const struct site *s, const char *name, bool is_dry_run,
-    struct err *e)
+    bool recycle, struct err *e)
 {
 	log_say(is_dry_run ? LOG_NOTICE : LOG_DETAIL, "%s '%s/" SITE_RELEASES
 	    "/%s'", is_dry_run ? "dry run: would remove" : "removing", s->path,
 	    name);
-	return is_dry_run ? 0 : fs_remove_tree(s->releases, name, e);
+	if (is_dry_run)
+		return 0;
+	return recycle ? recycle_keep(s, name, e) :
+	    fs_remove_tree(s->releases, name, e);
 }
 
 int
@@ -284,11 +288,13 @@ site_prune(const struct site *s, bool all, bool is_dry_run, struct err *e)
 		if (serials[i] == s->live)
 			continue;
 		snprintf(name, sizeof(name), "%" PRIu64, serials[i]);
-		status = remove_release(s, name, is_dry_run, e);
+		status = remove_release(s, name, is_dry_run, !all, e);
 	}
 	for (i = 0; all && i < names.n && status == 0; i++)
-		if (path_starts_with(names.v[i], SWITCH_REPLACED))
-			status = remove_release(s, names.v[i], is_dry_run, e);
+		if (path_starts_with(names.v[i], SWITCH_REPLACED) ||
+		    strcmp(names.v[i], RECYCLE_SPARE) == 0)
+			status = remove_release(s, names.v[i], is_dry_run,
+			    false, e);
 	strv_clear(&names);
 	free(serials);
 	return status;

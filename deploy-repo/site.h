@@ -69,8 +69,9 @@ struct pgp *site_trusted(const struct conf *conf, struct err *e);
 int site_verify(const struct site *s, uint64_t serial, struct err *e);
 
 /*
- * Removes the generations beyond [deploy] keep, but never the live one, and
- * with `all` also the directories that a first deployment has replaced.
+ * Removes the generations beyond [deploy] keep, but never the live one. One
+ * is set aside to be used again (recycle.h); with `all` that one goes, too,
+ * and the directories that a first deployment has replaced.
  */
 int site_prune(const struct site *s, bool all, bool is_dry_run,
     struct err *e);

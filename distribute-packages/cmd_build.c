@@ -143,10 +143,13 @@ build(struct publication *p, const char *release, struct err *e)
 	if (s == NULL)
 		return -1;
 	o.architectures = &s->architectures;
+	if (publication_await_signer(p, e) < 0)
+		return -1;
 	status = collect(&p->store, &o, &c, e);
 	if (status == 0)
 		status = add_packages(p, s, &c, e);
 	collection_clear(&c);
+	publication_flush(p);
 	if (status == 0)
 		status = drop_repeated(s, e);
 	if (status == 0)

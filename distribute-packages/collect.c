@@ -246,7 +246,7 @@ read_package(size_t i, void *arg, struct err *e)
 	if (fd < 0)
 		return err_wrap(e, "%s", place->label);
 	copy = c->options->is_dry_run ? NULL :
-	    out_file(c->store->objects, NULL, 0644, OUT_LATER, NULL);
+	    out_object(c->store->objects, &d->digest);
 	status = deb_read(fd, f->name, copy, d, e);
 	close(fd);
 	if (status == 0 && (check_digest(place, f->name, d, e) < 0 ||

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "distribute-packages/apt_release.h"
+#include "lib/background.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 #include "lib/par.h"
@@ -69,8 +70,9 @@ find_key_file(const struct conf *conf)
 }
 
 static int
-open_signer(struct publication *p, struct err *e)
+open_signer(void *arg, struct err *e)
 {
+	struct publication *p = arg;
 	const struct conf *conf = p->conf;
 	char *key_file = find_key_file(conf);
 	char *passphrase = conf_path(conf, "signing", "passphrase-file");
@@ -118,6 +120,29 @@ check_key_change(struct publication *p, struct err *e)
 	}
 	free(path);
 	return status;
+}
+
+int
+publication_await_signer(struct publication *p, struct err *e)
+{
+	if (p->signing == NULL)
+		return 0;
+	if (background_wait(&p->signing, e) < 0)
+		return -1;
+	return check_key_change(p, e);
+}
+
+static int
+flush(void *arg, struct err *e)
+{
+	return fs_sync_all(((struct publication *)arg)->store.dir, e);
+}
+
+void
+publication_flush(struct publication *p)
+{
+	if (p->syncing == NULL && !p->call->is_dry_run)
+		p->syncing = background_start(flush, p);
 }
 
 /*
@@ -213,13 +238,13 @@ publication_open(struct publication *p, const struct tool_call *call,
 	if (status == 0)
 		status = enter_sandbox(state, e);
 	free(state);
-	if (status < 0 || open_signer(p, e) < 0 || store_load(&p->store, 0, &p->last, e) < 0 ||
-	    choose_date(p, e) < 0)
+	if (status < 0)
+		return -1;
+	p->signing = background_start(open_signer, p);
+	if (store_load(&p->store, 0, &p->last, e) < 0 || choose_date(p, e) < 0)
 		return -1;
 	find_published(p);
-	if (!call->is_dry_run && store_begin(&p->store, e) < 0)
-		return -1;
-	return check_key_change(p, e);
+	return call->is_dry_run ? 0 : store_begin(&p->store, e);
 }
 
 struct suite *
@@ -265,8 +290,13 @@ publication_close(struct publication *p)
 {
 	size_t i;
 
+	struct err ignored = ERR_INIT;
+
+	(void)background_wait(&p->signing, &ignored);
+	(void)background_wait(&p->syncing, &ignored);
 	for (i = 0; i < p->n_suites; i++)
 		suite_clear(&p->suites[i]);
+	pgp_close(p->public);
 	signer_close(p->signer);
 	generation_clear(&p->last);
 	generation_clear(&p->next);
@@ -315,15 +345,19 @@ check_fields(struct publication *p, struct err *e)
 	return status;
 }
 
+/* ---------------------------------------- the parts of a new generation */
+
 static int
 sign_manifest(struct publication *p, struct err *e)
 {
-	struct manifest *m = &p->next.manifest;
+	const char *text = p->next.text.p;
+	size_t n = p->next.text.n;
 
-	manifest_sort(m);
-	manifest_write(m, &p->next.text);
-	return signer_sign(p->signer, SIGN_DETACHED, p->next.text.p,
-	    p->next.text.n, false, &p->next.signature, e);
+	if (signer_sign(p->signer, SIGN_DETACHED, text, n, false,
+	    &p->next.signature, e) < 0)
+		return -1;
+	return pgp_verify(p->public, text, n, p->next.signature.p,
+	    p->next.signature.n, MANIFEST_SIGNATURE, e);
 }
 
 /* With the public key alone, as a client that has never been here. */
@@ -331,16 +365,37 @@ static int
 look_as_client(struct publication *p, struct err *e)
 {
 	struct tree tree = store_tree(&p->store, &p->next);
-	const struct buf *key = signer_public(p->signer);
-	struct pgp *pgp = pgp_open(key->p, key->n, "public key", e);
-	int status = -1;
 
-	if (pgp != NULL && pgp_verify(pgp, p->next.text.p, p->next.text.n,
-	    p->next.signature.p, p->next.signature.n, MANIFEST_SIGNATURE,
-	    e) == 0)
-		status = tree_check_apt(&tree, pgp, (int64_t)time(NULL), e);
-	pgp_close(pgp);
-	return status < 0 ? err_wrap(e, "the new generation") : 0;
+	tree.known = &p->last.manifest;
+	return tree_check_apt(&tree, p->public, (int64_t)time(NULL), e);
+}
+
+static int
+sign_or_look(size_t i, void *arg, struct err *e)
+{
+	return i == 0 ? look_as_client(arg, e) : sign_manifest(arg, e);
+}
+
+static int
+open_public(struct publication *p, struct err *e)
+{
+	const struct buf *key = signer_public(p->signer);
+
+	p->public = pgp_open(key->p, key->n, "public key", e);
+	return p->public ? 0 : -1;
+}
+
+static int
+compose_or_open(size_t i, void *arg, struct err *e)
+{
+	struct publication *p = arg;
+
+	if (i == 1)
+		return open_public(p, e);
+	if (compose_indexes(p, e) < 0)
+		return -1;
+	compose_ledger(p);
+	return 0;
 }
 
 static void
@@ -355,14 +410,20 @@ name_generation(struct publication *p, const char *release)
 	memcpy(m->previous, p->last.manifest.self, HASH_SIZE);
 }
 
+/* gpg is other processes: it works beside us wherever it can. */
 static int
 make_generation(struct publication *p, struct err *e)
 {
-	if (compose_indexes(p, e) < 0)
+	if (par_each(2, compose_or_open, p, e) < 0)
 		return -1;
-	compose_ledger(p);
-	if (compose_releases(p, e) < 0 || compose_user_files(p, e) < 0 ||
-	    sign_manifest(p, e) < 0 || look_as_client(p, e) < 0)
+	publication_flush(p);
+	if (compose_releases(p, e) < 0 || compose_user_files(p, e) < 0)
+		return -1;
+	manifest_sort(&p->next.manifest);
+	manifest_write(&p->next.manifest, &p->next.text);
+	if (par_each(2, sign_or_look, p, e) < 0)
+		return err_wrap(e, "the new generation");
+	if (background_wait(&p->syncing, e) < 0)
 		return -1;
 	return store_commit(&p->store, &p->next, e);
 }
@@ -392,7 +453,7 @@ publication_finish(struct publication *p, const char *release,
 {
 	uint64_t keep = conf_number(p->conf, "repository", "keep");
 
-	if (check_fields(p, e) < 0)
+	if (publication_await_signer(p, e) < 0 || check_fields(p, e) < 0)
 		return -1;
 	if (is_unchanged(p)) {
 		log_notice("nothing to do: generation %" PRIu64 " has all of "

@@ -29,7 +29,10 @@ struct publication {
 	struct store store;
 	struct generation last;
 	struct generation next;
-	struct signer *signer;
+	struct signer *signer;		/* after publication_await_signer */
+	struct background *signing;	/* until then */
+	struct background *syncing;	/* flushes what is written so far */
+	struct pgp *public;		/* what clients will check with */
 	struct strv published;	/* names of the suites of `last` */
 	struct suite suites[PUBLICATION_SUITES];	/* those that were opened */
 	size_t n_suites;
@@ -40,6 +43,14 @@ struct publication {
 
 int publication_open(struct publication *p, const struct tool_call *call,
     bool must_change, bool may_change_fields, struct err *e);
+
+/*
+ * Waits for the signing key, which is loaded and judged beside other work,
+ * or says why it is refused. Call it before anything is built.
+ */
+int publication_await_signer(struct publication *p, struct err *e);
+/* Begins to flush what was written so far, beside other work. */
+void publication_flush(struct publication *p);
 
 /*
  * Opens a suite for change, with the packages it has now; the same one when

@@ -314,7 +314,8 @@ read_file(struct conf *c, struct err *e)
 	/* libinih goes on after a line that it does not understand */
 	if (bad != 0 && (r.err.kind == ERR_NONE || bad < r.line)) {
 		r.line = bad;
-		err_set(&r.err, ERR_CONFIG, "neither [section] nor key = value");
+		err_set(&r.err, ERR_CONFIG,
+		    "neither [section] nor key = value");
 	}
 	if (r.err.kind == ERR_NONE)
 		return 0;

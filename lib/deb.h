@@ -17,7 +17,7 @@
 #include "lib/out.h"
 
 #define DEB_CONTROL_LIMIT ((size_t)1 << 20)	/* largest control file */
-#define DEB_MEMBERS_LIMIT ((size_t)16 << 20)	/* all of control.tar, unpacked */
+#define DEB_MEMBERS_LIMIT ((size_t)16 << 20)	/* control.tar, unpacked */
 
 struct deb {
 	char *package;

@@ -21,7 +21,7 @@ enum err_kind {
 	ERR_USAGE = EX_USAGE,
 	ERR_DATA = EX_DATAERR,            /* a package, drop or tree is bad */
 	ERR_MISSING = EX_NOINPUT,
-	ERR_UNAVAILABLE = EX_UNAVAILABLE, /* cannot be reached, or no for good */
+	ERR_UNAVAILABLE = EX_UNAVAILABLE, /* not reachable, or no for good */
 	ERR_BUG = EX_SOFTWARE,
 	ERR_CREATE = EX_CANTCREAT,
 	ERR_IO = EX_IOERR,

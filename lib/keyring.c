@@ -299,26 +299,29 @@ start_keeper(struct keyring *k, int lock, struct err *e)
 }
 
 static int
-furnish(const char *home, int *lock, struct err *e)
+furnish(const char *home, bool has_secrets, int *lock, struct err *e)
 {
+	char *conf = mem_format("%s%s", gpg_conf,
+	    has_secrets ? "" : "no-autostart\n");
 	int dir = fs_open_dir(home, e), status = -1;
 
 	if (dir < 0)
-		return -1;
+		goto out;
 	*lock = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0600);
 	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0)
 		err_sys(e, "lock '%s'", home);
-	else if (fs_write(dir, "gpg.conf", gpg_conf, strlen(gpg_conf), 0600,
-	    e) == 0 && fs_write(dir, "gpg-agent.conf", agent_conf,
+	else if (fs_write(dir, "gpg.conf", conf, strlen(conf), 0600, e) == 0 && fs_write(dir, "gpg-agent.conf", agent_conf,
 	    strlen(agent_conf), 0600, e) == 0)
 		status = 0;
 	close(dir);
+out:
+	free(conf);
 	return status;
 }
 
 int
-keyring_open(struct keyring *k, struct err *e)
+keyring_open(struct keyring *k, bool has_secrets, struct err *e)
 {
 	const char *place = find_place();
 	struct err ignored = ERR_INIT;
@@ -333,7 +336,7 @@ keyring_open(struct keyring *k, struct err *e)
 		err_sys(e, "make a directory in '%s'", place);
 		goto fail;
 	}
-	if (furnish(k->home, &lock, e) == 0)
+	if (furnish(k->home, has_secrets, &lock, e) == 0)
 		status = start_keeper(k, lock, e);
 	if (lock >= 0)
 		close(lock);	/* the keeper has it */

@@ -9,6 +9,7 @@
 #ifndef LIB_KEYRING_H
 #define LIB_KEYRING_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "lib/err.h"
@@ -23,7 +24,8 @@ struct keyring {
 /* The directories that key rings and their sockets are made in, then NULL. */
 extern const char *const keyring_places[];
 
-int keyring_open(struct keyring *k, struct err *e);
+/* Without secrets, gpg starts no agent. */
+int keyring_open(struct keyring *k, bool has_secrets, struct err *e);
 /* Returns when agent and files are gone. Accepts what was never opened. */
 void keyring_close(struct keyring *k);
 

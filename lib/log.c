@@ -66,7 +66,8 @@ printable(const unsigned char *p)
 			return 0;
 		c = c << 6 | (p[i] & 0x3f);
 	}
-	if (c < 0xa0 || c > 0x10ffff || (n == 3 && c < 0x800) || (n == 4 && c < 0x10000))
+	if (c < 0xa0 || c > 0x10ffff || (n == 3 && c < 0x800) ||
+	    (n == 4 && c < 0x10000))
 		return 0;
 	/* marks that turn the direction of the text, and surrogates */
 	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||

@@ -55,9 +55,11 @@ struct out_to_file {
 	int dir;
 	char *name;		/* NULL: by digest */
 	char tmp[32];
-	int fd;
+	mode_t mode;
+	int fd;			/* -1: all is still in the buffer */
 	enum out_sync sync;
-	struct hash *hash;
+	struct hash *hash;	/* NULL: the caller hashes */
+	const struct digest *known;
 	struct digest *wanted;
 	uint64_t size;
 	uint64_t written;	/* handed to the kernel */
@@ -66,10 +68,30 @@ struct out_to_file {
 	char *buffer;
 };
 
+static const char *
+label(const struct out_to_file *o)
+{
+	return o->name ? o->name : o->tmp;
+}
+
+static int
+open_temporary(struct out_to_file *o, struct err *e)
+{
+	o->fd = openat(o->dir, o->tmp, O_WRONLY | O_CREAT | O_TRUNC |
+	    O_CLOEXEC | O_NOFOLLOW, o->mode);
+	if (o->fd < 0)
+		return err_sys(e, "create '%s'", label(o));
+	if (fchmod(o->fd, o->mode) < 0)
+		return err_sys(e, "set the mode of '%s'", label(o));
+	return 0;
+}
+
 static int
 file_flush(struct out_to_file *o, const void *data, size_t n, struct err *e)
 {
-	if (fs_write_all(o->fd, data, n, o->name ? o->name : o->tmp, e) < 0)
+	if (o->fd < 0 && open_temporary(o, e) < 0)
+		return -1;
+	if (fs_write_all(o->fd, data, n, label(o), e) < 0)
 		return -1;
 	o->written += n;
 	if (o->written - o->behind >= WRITE_BEHIND) {
@@ -85,10 +107,11 @@ file_write(struct out *base, const void *data, size_t n, struct err *e)
 {
 	struct out_to_file *o = (struct out_to_file *)base;
 
-	hash_add(o->hash, data, n);
+	if (o->hash != NULL)
+		hash_add(o->hash, data, n);
 	o->size += n;
 	if (o->held + n > FILE_BUFFER) {
-		if (file_flush(o, o->buffer, o->held, e) < 0)
+		if (o->held > 0 && file_flush(o, o->buffer, o->held, e) < 0)
 			return -1;
 		o->held = 0;
 		if (n >= FILE_BUFFER)
@@ -122,71 +145,117 @@ file_discard(struct out *base)
 	file_free(o);
 }
 
+/*
+ * A small object goes straight to its name: half the cost of a temporary one
+ * and a rename. A file that is there is never written to: it may be in use.
+ * What a kill leaves half written, no generation lists.
+ */
+static int
+write_small_object(struct out_to_file *o, const char *name, bool *done,
+    struct err *e)
+{
+	int fd, status;
+
+	*done = false;
+	if (o->fd >= 0 || o->name != NULL || o->sync == OUT_NOW)
+		return 0;
+	fd = openat(o->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	    o->mode);
+	if (fd < 0)
+		return errno == EEXIST ? 0 : err_sys(e, "create '%s'", name);
+	status = fs_write_all(fd, o->buffer, o->held, name, e);
+	close(fd);
+	if (status < 0)
+		unlinkat(o->dir, name, 0);
+	*done = status == 0;
+	return status;
+}
+
+/* The temporary file, complete, gets its name. */
+static int
+name_file(struct out_to_file *o, const char *name, struct err *e)
+{
+	int fd;
+
+	if (file_flush(o, o->buffer, o->held, e) < 0)
+		return -1;
+	if (o->sync == OUT_NOW && fsync(o->fd) < 0)
+		return err_sys(e, "flush '%s'", name);
+	if (renameat(o->dir, o->tmp, o->dir, name) < 0)
+		return err_sys(e, "rename '%s' to '%s'", o->tmp, name);
+	fd = o->fd;
+	o->fd = -1;
+	if (close(fd) < 0)
+		return err_sys(e, "close '%s'", name);
+	return o->sync == OUT_NOW ? fs_sync_dir(o->dir, e) : 0;
+}
+
 static int
 file_commit(struct out *base, struct err *e)
 {
 	struct out_to_file *o = (struct out_to_file *)base;
 	char hex[HASH_HEX];
-	struct digest d;
+	struct digest d = {.size = o->size};
 	const char *name;
+	bool done;
 
-	if (o->held > 0 && file_flush(o, o->buffer, o->held, e) < 0)
-		goto fail;
-	hash_close(o->hash, d.sha256);
+	if (o->known != NULL)
+		d = *o->known;
+	else
+		hash_close(o->hash, d.sha256);
 	o->hash = NULL;
-	d.size = o->size;
 	hash_hex(d.sha256, hex);
 	name = o->name ? o->name : hex;
-	if (o->sync == OUT_NOW && fsync(o->fd) < 0) {
-		err_sys(e, "flush '%s'", name);
-		goto fail;
+	if (write_small_object(o, name, &done, e) < 0 ||
+	    (!done && name_file(o, name, e) < 0)) {
+		file_discard(base);
+		return -1;
 	}
-	if (renameat(o->dir, o->tmp, o->dir, name) < 0) {
-		err_sys(e, "rename '%s' to '%s'", o->tmp, name);
-		goto fail;
-	}
-	if (close(o->fd) < 0) {
-		o->fd = -1;
-		err_sys(e, "close '%s'", name);
-		goto fail;
-	}
-	o->fd = -1;
-	if (o->sync == OUT_NOW && fs_sync_dir(o->dir, e) < 0)
-		goto fail;
 	if (o->wanted != NULL)
 		*o->wanted = d;
 	file_free(o);
 	return 0;
-fail:
-	file_discard(base);
-	return -1;
 }
 
 static const struct out_type file_type = {
 	file_write, file_commit, file_discard,
 };
 
-struct out *
-out_file(int dir, const char *name, mode_t mode, enum out_sync sync,
-    struct digest *d)
+static struct out_to_file *
+file_new(int dir, mode_t mode)
 {
 	static atomic_uint serial;
 	struct out_to_file *o = mem_zero(1, sizeof(*o));
 
 	o->base.type = &file_type;
 	o->dir = dir;
+	o->mode = mode;
+	o->fd = -1;
+	snprintf(o->tmp, sizeof(o->tmp), ".out%u.tmp",
+	    atomic_fetch_add(&serial, 1));
+	return o;
+}
+
+struct out *
+out_file(int dir, const char *name, mode_t mode, enum out_sync sync,
+    struct digest *d)
+{
+	struct out_to_file *o = file_new(dir, mode);
+
 	o->name = name ? mem_dup(name) : NULL;
 	o->sync = sync;
 	o->wanted = d;
 	o->hash = hash_open();
-	snprintf(o->tmp, sizeof(o->tmp), ".out%u.tmp",
-	    atomic_fetch_add(&serial, 1));
-	o->fd = openat(dir, o->tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-	    O_NOFOLLOW, mode);
-	if (o->fd < 0)
-		err_sys(&o->base.failed, "create '%s'", name ? name : o->tmp);
-	else if (fchmod(o->fd, mode) < 0)
-		err_sys(&o->base.failed, "set the mode of '%s'", o->tmp);
+	return &o->base;
+}
+
+struct out *
+out_object(int dir, const struct digest *d)
+{
+	struct out_to_file *o = file_new(dir, 0644);
+
+	o->sync = OUT_LATER;
+	o->known = d;
 	return &o->base;
 }
 

@@ -32,6 +32,12 @@ enum out_sync {
  */
 struct out *out_file(int dir, const char *name, mode_t mode,
     enum out_sync sync, struct digest *d);
+/*
+ * The same for a file that is named by its SHA-256 and whose bytes the caller
+ * hashes anyway: *d must be filled in before commit. Of mode 0644 less the
+ * umask; not flushed.
+ */
+struct out *out_object(int dir, const struct digest *d);
 /* A descriptor of the caller's, for example a pipe; name for messages. */
 struct out *out_fd(int fd, const char *name);
 struct out *out_buf(struct buf *b);

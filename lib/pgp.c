@@ -12,6 +12,7 @@
 
 struct pgp {
 	struct keyring ring;
+	struct pgp_pool pool;
 };
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -19,6 +20,8 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static void
 start_gpgme(void)
 {
+	/* gpgconf would be asked where gpg is, which PATH knows, too */
+	gpgme_set_global_flag("disable-gpgconf", "1");
 	/* gpgme.h: needed before any other call, also for threads */
 	gpgme_check_version(NULL);
 }
@@ -54,8 +57,8 @@ pgp_failed(struct err *e, gpgme_error_t code, const char *doing)
 	return err_set(e, kind, "%s: %s", doing, gpgme_strerror(code));
 }
 
-int
-pgp_context(gpgme_ctx_t *ctx, const char *home, struct err *e)
+static int
+new_context(gpgme_ctx_t *ctx, const char *home, struct err *e)
 {
 	gpgme_error_t code;
 
@@ -74,6 +77,40 @@ pgp_context(gpgme_ctx_t *ctx, const char *home, struct err *e)
 	gpgme_set_armor(*ctx, 1);
 	gpgme_set_offline(*ctx, 1);
 	return 0;
+}
+
+int
+pgp_take(struct pgp_pool *pool, gpgme_ctx_t *ctx, struct err *e)
+{
+	bool found;
+
+	pthread_mutex_lock(&pool->lock);
+	found = pool->n > 0;
+	if (found)
+		*ctx = pool->idle[--pool->n];
+	pthread_mutex_unlock(&pool->lock);
+	return found ? 0 : new_context(ctx, pool->home, e);
+}
+
+void
+pgp_give(struct pgp_pool *pool, gpgme_ctx_t ctx)
+{
+	gpgme_signers_clear(ctx);
+	pthread_mutex_lock(&pool->lock);
+	if (pool->n < COUNT(pool->idle)) {
+		pool->idle[pool->n++] = ctx;
+		ctx = NULL;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	if (ctx != NULL)
+		gpgme_release(ctx);
+}
+
+void
+pgp_pool_clear(struct pgp_pool *pool)
+{
+	while (pool->n > 0)
+		gpgme_release(pool->idle[--pool->n]);
 }
 
 int
@@ -110,12 +147,14 @@ pgp_open(const void *keys, size_t n, const char *what, struct err *e)
 	int status;
 
 	p->ring = (struct keyring)KEYRING_INIT;
-	if (keyring_open(&p->ring, e) < 0)
+	p->pool = (struct pgp_pool)PGP_POOL_INIT;
+	if (keyring_open(&p->ring, false, e) < 0)
 		goto fail;
-	if (pgp_context(&ctx, p->ring.home, e) < 0)
+	p->pool.home = p->ring.home;
+	if (pgp_take(&p->pool, &ctx, e) < 0)
 		goto fail;
 	status = pgp_import(ctx, keys, n, what, e);
-	gpgme_release(ctx);
+	pgp_give(&p->pool, ctx);
 	if (status >= 0)
 		return p;
 fail:
@@ -134,6 +173,7 @@ pgp_close(struct pgp *p)
 {
 	if (p == NULL)
 		return;
+	pgp_pool_clear(&p->pool);
 	keyring_close(&p->ring);
 	free(p);
 }
@@ -204,7 +244,7 @@ verify(struct pgp *p, const void *text, size_t n, const void *signature,
 	char *result;
 	size_t size;
 
-	if (pgp_context(&ctx, p->ring.home, e) < 0)
+	if (pgp_take(&p->pool, &ctx, e) < 0)
 		return -1;
 	code = gpgme_data_new_from_mem(&in, text, n, 0);
 	if (code == 0 && plain == NULL)
@@ -224,7 +264,7 @@ verify(struct pgp *p, const void *text, size_t n, const void *signature,
 	}
 	gpgme_data_release(in);
 	gpgme_data_release(sig);
-	gpgme_release(ctx);
+	pgp_give(&p->pool, ctx);
 	return status;
 }
 

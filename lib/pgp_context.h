@@ -5,11 +5,25 @@
 #define LIB_PGP_CONTEXT_H
 
 #include <gpgme.h>
+#include <pthread.h>
 
 #include "lib/err.h"
 
-/* A context on this gpg home (NULL: the caller's own); gpgme_release it. */
-int pgp_context(gpgme_ctx_t *ctx, const char *home, struct err *e);
+/*
+ * Contexts on one gpg home: making one starts gpg just to ask its version, so
+ * they are used again. Threads take one each.
+ */
+struct pgp_pool {
+	const char *home;	/* borrowed; NULL: the caller's own */
+	pthread_mutex_t lock;
+	gpgme_ctx_t idle[8];
+	size_t n;
+};
+#define PGP_POOL_INIT {.home = NULL, .lock = PTHREAD_MUTEX_INITIALIZER}
+
+int pgp_take(struct pgp_pool *pool, gpgme_ctx_t *ctx, struct err *e);
+void pgp_give(struct pgp_pool *pool, gpgme_ctx_t ctx);
+void pgp_pool_clear(struct pgp_pool *pool);
 
 /* err_set with gpgme's reason; the kind fits the cause. */
 int pgp_failed(struct err *e, gpgme_error_t code, const char *doing);

@@ -19,7 +19,7 @@
 enum report_type {
 	REPORT_TEXT,
 	REPORT_NUMBER,	/* decimal digits, or "" for unknown */
-	REPORT_BOOL	/* the column's name or "" in text, true or false else */
+	REPORT_BOOL	/* text: the column's name or ""; JSON: true, false */
 };
 
 struct report_column {

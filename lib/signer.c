@@ -24,17 +24,12 @@ struct signer_key {
 
 struct signer {
 	struct keyring ring;		/* closed when the caller's is used */
+	struct pgp_pool pool;
 	struct secret passphrase;
 	bool has_passphrase;
 	struct signer_key first;
 	struct signer_key next;
 };
-
-static int
-context(struct signer *s, gpgme_ctx_t *ctx, struct err *e)
-{
-	return pgp_context(ctx, s->ring.home, e);
-}
 
 /* ------------------------------------------------------- judging a key */
 
@@ -108,14 +103,13 @@ check_dates(gpgme_key_t key, unsigned min_days, struct err *e)
 }
 
 static int
-judge_key(struct signer *s, gpgme_ctx_t ctx, struct signer_key *k,
+judge_key(gpgme_ctx_t ctx, struct signer_key *k,
     const struct signer_options *o, bool needs_rsa, struct err *e)
 {
 	struct buf packets = BUF_INIT;
 	const char *weak;
 	int status = -1;
 
-	(void)s;
 	if (!k->key->subkeys->secret)
 		err_set(e, ERR_REFUSED, "it holds no secret primary key, only "
 		    "subkeys, which rpm clients do not accept");
@@ -223,24 +217,25 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 	gpgme_ctx_t ctx;
 	int status;
 
-	if (o->key_file != NULL && keyring_open(&s->ring, e) < 0)
+	if (o->key_file != NULL && keyring_open(&s->ring, true, e) < 0)
 		return -1;
-	if (context(s, &ctx, e) < 0)
+	s->pool.home = s->ring.home;
+	if (pgp_take(&s->pool, &ctx, e) < 0)
 		return -1;
 	status = o->key_file ? load_file(s, ctx, o->key_file, &s->first, e) :
 	    find_key(ctx, o->key, &s->first.key, e);
 	if (status == 0)
-		status = judge_key(s, ctx, &s->first, o, o->needs_rsa, e);
+		status = judge_key(ctx, &s->first, o, o->needs_rsa, e);
 	if (status < 0) {
 		err_wrap(e, "signing key '%s'", where(o));
 	} else if (o->next_key_file != NULL) {
 		status = load_file(s, ctx, o->next_key_file, &s->next, e);
 		if (status == 0)
-			status = judge_key(s, ctx, &s->next, o, false, e);
+			status = judge_key(ctx, &s->next, o, false, e);
 		if (status < 0)
 			err_wrap(e, "next key '%s'", o->next_key_file);
 	}
-	gpgme_release(ctx);
+	pgp_give(&s->pool, ctx);
 	return status;
 }
 
@@ -267,6 +262,7 @@ signer_open(const struct signer_options *o, struct err *e)
 	struct signer *s = mem_zero(1, sizeof(*s));
 
 	s->ring = (struct keyring)KEYRING_INIT;
+	s->pool = (struct pgp_pool)PGP_POOL_INIT;
 	if (o->next_key_file != NULL && o->key_file == NULL) {
 		err_set(e, ERR_CONFIG, "[signing] next-key-file needs "
 		    "key-file: both keys must be in one key ring");
@@ -299,6 +295,7 @@ signer_close(struct signer *s)
 	buf_clear(&s->first.public);
 	buf_clear(&s->next.public);
 	secret_clear(&s->passphrase);
+	pgp_pool_clear(&s->pool);
 	keyring_close(&s->ring);
 	free(s);
 }
@@ -360,7 +357,7 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 	size_t size = 0;
 	char *p;
 
-	if (context(s, &ctx, e) < 0)
+	if (pgp_take(&s->pool, &ctx, e) < 0)
 		return -1;
 	gpgme_set_pinentry_mode(ctx, GPGME_PINENTRY_MODE_LOOPBACK);
 	gpgme_set_passphrase_cb(ctx, give_passphrase, s);
@@ -383,7 +380,7 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 			buf_add(signature, p, size);
 		gpgme_free(p);
 	}
-	gpgme_release(ctx);
+	pgp_give(&s->pool, ctx);
 	return status;
 }
 

@@ -97,7 +97,8 @@ parse(struct options *o, int argc, char **argv, struct err *e)
 	int c;
 
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, o->letters, o->names, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, o->letters, o->names,
+	    NULL)) != -1) {
 		if (c == '?' || c == ':')
 			return err_set(e, ERR_USAGE, "bad option '%s': see "
 			    "--help", argv[optind - 1]);

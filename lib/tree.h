@@ -17,6 +17,11 @@ struct tree {
 	const struct manifest *manifest;
 	int dir;		/* borrowed */
 	bool is_store;		/* files are named by their hash */
+	/*
+	 * Another tree's manifest, or NULL: what it lists with the same path
+	 * and hash was checked with that tree, and its size is not looked at.
+	 */
+	const struct manifest *known;
 };
 
 /* A descriptor of the file, yours; ERR_DATA where it is missing. */

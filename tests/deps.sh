@@ -12,7 +12,7 @@ for group in "$@"; do
     test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
         xz-utils zstd curl util-linux procps binutils ca-certificates mount ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
-    bench) set -- "$@" reprepro aptly time ;;
+    bench) set -- "$@" reprepro aptly rsync time ;;
     *) echo "deps.sh: unknown group '$group'" >&2; exit 64 ;;
     esac
     shift

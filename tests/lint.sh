@@ -22,7 +22,7 @@ trap 'rm -rf "$scratch"' EXIT
 if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
     git ls-files -co --exclude-standard
 else
-    find . -type f ! -path './build/*' | sed 's,^\./,,'
+    find . -type f ! -path './build/*' ! -path './.git/*' | sed 's,^\./,,'
 fi | while IFS= read -r f; do
     [ -f "$f" ] && printf '%s\n' "$f"
 done | LC_ALL=C sort >"$scratch/files"
@@ -131,11 +131,11 @@ check_cppcheck() {
 
 # What lies in which layer: modules, that is, file names up to the first "_".
 declare -A layers=(
-    [base]='mem err buf strv path'
-    [os]='log cleanup secret opt conf fs hash out gzip archive run sandbox pgp
-        keyring signer par report tool'
-    [net]='json http remote'
-    [pkg]='deb control rpm manifest drop release tree'
+    [base]='mem err buf path'
+    [os]='log cleanup secret conf fs hash out gzip archive run sandbox pgp
+        keyring signer par background report tool'
+    [net]='http'
+    [pkg]='deb control manifest drop release tree'
 )
 declare -A below=(
     [base]='base' [os]='base os' [net]='base os net' [pkg]='base os pkg'
@@ -351,13 +351,15 @@ check_configuration_keys() {
         lib/conf_schema.c 'veilid-cicd.conf(5)'
 }
 
-# Also with the keys that are commented out.
+# Also with the keys that are commented out. An empty state is a valid one.
 check_configuration_loads() {
     local file
     built || return 77
+    mkdir -p "$scratch/state/objects" "$scratch/state/generations"
     sed 's/^#\([a-z-]* = \)/\1/' veilid-cicd.conf.example >"$scratch/full.conf"
     for file in veilid-cicd.conf.example "$scratch/full.conf"; do
-        HOME=$scratch "$build/bin/distribute-packages" -c "$file" list
+        HOME=$scratch "$build/bin/distribute-packages" -c "$file" \
+            -o "repository.state=$scratch/state" list
     done
 }
 

@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define VERSION "1.0-1"
+#define DEB_VERSION "1.0-1"
 #define TIME 1700000000
 #define MEMBER_LIMIT ((size_t)256 << 10)	/* of a small package */
 #define CHUNK ((size_t)1 << 20)
@@ -125,7 +125,7 @@ write_control(char *text, size_t size, long i, const char *architecture,
 	int n = snprintf(text, size,
 	    "Package: %s\n"
 	    "Source: bench-source-%ld\n"
-	    "Version: " VERSION "\n"
+	    "Version: " DEB_VERSION "\n"
 	    "Architecture: %s\n"
 	    "Maintainer: Release Engineering <releases@packages.example.org>\n"
 	    "Installed-Size: %ld\n"
@@ -284,7 +284,7 @@ make_deb(const char *dir, long i, long mib, const struct sample *sample)
 
 	snprintf(name, sizeof(name), "bench-%s-%05ld", words[i / 2 % 16],
 	    i / 2);
-	if (snprintf(path, sizeof(path), "%s/%s/%s_" VERSION "_%s.deb", dir,
+	if (snprintf(path, sizeof(path), "%s/%s/%s_" DEB_VERSION "_%s.deb", dir,
 	    architecture, name, architecture) >= (int)sizeof(path))
 		die("name");
 	n = pack_control(control, i, architecture, name,

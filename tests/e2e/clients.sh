@@ -11,7 +11,7 @@ client_loop() {
             exit 1
         fi
         n=$((n + 1))
-        echo $n >"rounds.$1"
+        echo "$n" >"rounds.$1"
     done 2>/dev/null
 }
 
@@ -24,7 +24,7 @@ test_thirty_generations_under_a_client() {
     apt_root r "$WEB"
     client_loop r &
     local client=$!
-    PIDS+=($client)
+    PIDS+=("$client")
     for i in $(seq 2 31); do
         rm -rf p
         make_deb p veilid-cli "0.$i" amd64
@@ -33,7 +33,7 @@ test_thirty_generations_under_a_client() {
         [ ! -e failed ] || break
     done
     touch stop
-    wait $client
+    wait "$client"
     [ ! -e failed ] || die "a client failed: $(cat failed)"
     must apt r update
     must apt r install veilid-cli

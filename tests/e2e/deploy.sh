@@ -350,8 +350,7 @@ test_keep_and_prune() {
     sed -i 's/^\[deploy\]/&\nkeep = 2/' conf
     must deploy - <1.tar
     must deploy - <2.tar
-    local i
-    for i in 3 4; do
+    for _ in 3 4; do
         must dist refresh
         must export_and_deploy
     done
@@ -394,7 +393,7 @@ test_a_first_deployment_that_goes_back() {
     expect 76 'swapped back' deploy -o "deploy.url=$WEB" - <1.tar
     [ "$(cat srv/apt/x)" = old ] && [ ! -L srv/apt ] && [ ! -e srv/gpg ] ||
         die "not as before: $(ls -la srv)"
-    [ "$(ls -A srv/.releases | grep -v -e lock -e '^1$')" = '' ] ||
+    [ -z "$(find srv/.releases -mindepth 1 -maxdepth 1 ! -name lock ! -name 1)" ] ||
         die "left: $(ls -A srv/.releases)"
     must deploy - <1.tar
 }
@@ -428,6 +427,43 @@ test_owner() {
     must deploy -o deploy.owner=nobody:nogroup - <1.tar
     [ "$(stat -L -c %U:%G srv/apt/dists/stable/InRelease)" = nobody:nogroup ] || die owner
     expect 78 'no such user' deploy -o deploy.owner=nobody-here - <2.tar
+}
+
+# A generation that falls off the end becomes the next one: whatever has
+# happened to it meanwhile, the next one is whole.
+test_the_spare_generation_is_used_again() {
+    local i spare=srv/.releases/spare
+    sed -i 's/^\[deploy\]/&\nkeep = 2/' conf
+    for i in 1 2 3; do
+        make_release p$i 0.$i
+        publish v0.$i p$i
+    done
+    [ -e $spare/SHA256SUMS ] || die "no spare one"
+    must dist remove veilid-cli=0.1
+    expect 0 'files are there from the spare generation' deploy -v - < <(dist -q export)
+    must deploy verify
+    [ ! -e $spare/apt/extra ] && [ -e $spare ] || die "no spare one again"
+    # foreign things in it, a file gone, a directory emptied
+    echo x >$spare/apt/extra
+    ln -s /etc/passwd $spare/gpg/link
+    mkdir -p $spare/deep/er && echo x >$spare/deep/er/y
+    rm $spare/apt/pool/stable/main/veilid-server_0.1_amd64.deb
+    must dist refresh
+    must export_and_deploy
+    must deploy verify
+    (cd srv/.releases/current/ && find . -type f ! -name 'SHA256SUMS*' -printf '%P\n' |
+        LC_ALL=C sort) >there
+    grep -v '^#' srv/SHA256SUMS | cut -c67- | cmp - there || die "something else is in it"
+    [ ! -e srv/.releases/current/deep ] && [ ! -L srv/.releases/current/gpg/link ] || die left
+    # one without a manifest
+    rm $spare/SHA256SUMS
+    must dist refresh
+    must export_and_deploy
+    must deploy verify
+    must deploy prune
+    [ ! -e $spare ] || die "prune"
+    must deploy list
+    [ "$(cut -f1 out | tr '\n' ' ')" = '6 5 ' ] || die "$(cat out)"
 }
 
 run_tests

@@ -105,8 +105,8 @@ cleanup() {
 # No key ring, and no living agent of one, may outlast a run. A keeper whose
 # parent was killed needs a moment.
 check_nothing_left() {
-    local i left
-    for i in 1 2 3 4 5 6 7 8 9 10; do
+    local left
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
         left=$(keyrings; agents)
         [ -n "$left" ] || return 0
         sleep 0.3
@@ -169,6 +169,11 @@ publish() {
     for dir in "$@"; do from+=(--from "$dir"); done
     must dist build -r "$release" "${from[@]}"
     must export_and_deploy
+}
+
+# The state has neither generations nor objects.
+nothing_is_stored() {
+    [ -z "$(find state/generations state/objects -mindepth 1 2>/dev/null)" ]
 }
 
 # ------------------------------------------------------------- packages
@@ -316,7 +321,7 @@ EOF
         PIDS+=($!)
         for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
             if curl -s -o /dev/null "http://127.0.0.1:$port/"; then
-                WEB=http://127.0.0.1:$port
+                export WEB=http://127.0.0.1:$port
                 return
             fi
             kill -0 "${PIDS[-1]}" 2>/dev/null || break

@@ -76,6 +76,36 @@ test_where_the_configuration_comes_from() {
     must "$BUILD/bin/deploy-repo" --config other status
 }
 
+# Each long option once, on every verb that takes it.
+test_long_options() {
+    local d=$BUILD/bin/distribute-packages r=$BUILD/bin/deploy-repo i
+    make_release p 0.3.4
+    rm p/veilid-cli-0.3.4_arm64.deb p/veilid-server-0.3.4_arm64.deb
+    expect 0 'dry run' "$d" --config conf --dry-run --verbose build \
+        --release v0.3.4 --suite stable --from p --partial
+    must "$d" --config conf --quiet --json build --release v0.3.4 \
+        --suite stable --from p --partial
+    [ ! -s err ] && grep -q '"serial"' out || die "$(cat out err)"
+    expect 78 'change-release-fields' "$d" --config conf \
+        --set 'suite stable.origin=other.example.org' refresh
+    for i in 2 3; do
+        "$d" --config conf export >$((i - 1)).tar || die "export"
+        must "$d" --config conf --set 'suite stable.origin=other.example.org' \
+            refresh --change-release-fields
+    done
+    for i in 2 1; do
+        must "$r" --config conf --set deploy.keep=9 --quiet --json \
+            deploy --allow-older - <$i.tar
+        [ ! -s err ] && [ "$(readlink srv/.releases/current)" = $i ] ||
+            die "generation $i: $(cat err)"
+    done
+    expect 0 'would' "$r" --config conf --verbose --dry-run rollback 2
+    for i in "$d" "$r"; do
+        must "$i" --version
+        must "$i" --help
+    done
+}
+
 test_results_on_stdout_and_nothing_else() {
     make_release p 0.3.4
     must dist build -r v0.3.4 --from p

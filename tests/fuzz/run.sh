@@ -114,7 +114,7 @@ seed_control() {
 seed_pgp_packet() {
     export GNUPGHOME=$work/g
     mkdir -m 700 "$GNUPGHOME"
-    gpg --batch --quiet --passphrase '' --quick-gen-key 'Fuzz <f@e.org>' \
+    gpg --batch --quiet --passphrase '' --quick-gen-key 'Fuzz <f@example.org>' \
         ed25519 sign 1y 2>/dev/null
     gpg --batch --quiet --no-auto-check-trustdb --export >"$1/key"
     printf '\x88\x04\x04\x13\x16\x02' >"$1/sha1"
@@ -185,7 +185,7 @@ cat >"$work/control" <<EOF
 Package: fuzz-seed
 Version: 1:1.0~rc1-1
 Architecture: amd64
-Maintainer: Fuzz <f@e.org>
+Maintainer: Fuzz <f@example.org>
 Depends: libc6 (>= 2.34)
 Description: seed
  of more than one line

@@ -127,8 +127,8 @@ make_keys(void)
 	run(GPG "--passphrase '' --quick-gen-key 'cert <cert@x>' ed25519 "
 	    "cert 0");
 	run(GPG "--passphrase '' --quick-add-key $(" GPG "--with-colons "
-	    "-k cert@x | sed -n 's/^fpr:*\\(.*\\):$/\\1/p' | head -n 1) ed25519 "
-	    "sign 0");
+	    "-k cert@x | sed -n 's/^fpr:*\\(.*\\):$/\\1/p' | head -n 1) "
+	    "ed25519 sign 0");
 	run(GPG "--passphrase '' --quick-gen-key 'gone <gone@x>' ed25519 "
 	    "sign 0");
 	run("sed 's/^:---/---/' gnupg/openpgp-revocs.d/$(" GPG "--with-colons "
@@ -160,6 +160,7 @@ enter(void **state)
 {
 	DIR *d;
 	struct dirent *entry;
+	char *home;
 
 	if (scratch_enter(state) < 0)
 		return -1;
@@ -177,7 +178,9 @@ enter(void **state)
 		closedir(d);
 	if (mkdir("gnupg", 0700) < 0)
 		return -1;
-	setenv("GNUPGHOME", mem_format("%s/gnupg", scratch_path), 1);
+	home = mem_format("%s/gnupg", scratch_path);
+	setenv("GNUPGHOME", home, 1);
+	free(home);
 	make_keys();
 	export_keys();
 	return 0;
@@ -365,7 +368,8 @@ what_is_no_signature_is_refused(void **state)
 	static const char *const texts[] = {
 		"\n", "hello\n", "-----BEGIN PGP SIGNATURE-----\n",
 		("-----BEGIN PGP SIGNATURE-----\n\nAAAA\n"
-		    "-----END PGP SIGNATURE-----\n"), "\x88\x00", "\xff\xff\xff",
+		    "-----END PGP SIGNATURE-----\n"),
+		"\x88\x00", "\xff\xff\xff",
 	};
 	struct pgp *p = trust("rsa.asc");
 	struct buf plain = BUF_INIT;
@@ -418,11 +422,11 @@ only_the_signed_text_of_a_message_comes_out(void **state)
 		"(echo evil; cat x.clear) >y.clear",
 		"(cat x.clear; echo evil) >y.clear",
 		"(cat x.clear x.clear) >y.clear",
-		("printf 'evil\\n' >evil; " GPG "-u ed@x --clear-sign -o - evil "
-		    ">z.clear; cat x.clear z.clear >y.clear"),
+		("printf 'evil\\n' >evil; " GPG "-u ed@x --clear-sign -o - "
+		    "evil >z.clear; cat x.clear z.clear >y.clear"),
 		"cat z.clear x.clear >y.clear",
-		("printf 'evil\\n' >evil; " GPG "-z 0 --store -o - evil >z.msg; "
-		    "cat x.clear z.msg >y.clear"),
+		("printf 'evil\\n' >evil; " GPG "-z 0 --store -o - evil "
+		    ">z.msg; cat x.clear z.msg >y.clear"),
 	};
 	struct buf plain = BUF_INIT;
 	struct pgp *p = trust("rsa.asc");
@@ -930,7 +934,7 @@ a_key_ring_is_private_and_goes(void **state)
 
 	(void)state;
 	keyring_close(&k);
-	assert_ok(keyring_open(&k, &e), e);
+	assert_ok(keyring_open(&k, true, &e), e);
 	assert_int_equal(strncmp(k.home, PLACE "/" PREFIX,
 	    strlen(PLACE "/" PREFIX)), 0);
 	assert_int_equal(stat(k.home, &st), 0);
@@ -968,8 +972,8 @@ two_key_rings_at_once(void **state)
 	char *home;
 
 	(void)state;
-	assert_ok(keyring_open(&a, &e), e);
-	assert_ok(keyring_open(&b, &e), e);
+	assert_ok(keyring_open(&a, true, &e), e);
+	assert_ok(keyring_open(&b, true, &e), e);
 	assert_string_not_equal(a.home, b.home);
 	assert_true(there_is(a.home));
 	home = mem_dup(a.home);
@@ -993,11 +997,11 @@ stale_key_rings_are_removed(void **state)
 	    "&& touch " PLACE "/" PREFIX "stale/private-keys-v1.d/x");
 	/* one that is being made: no lock yet, and not old */
 	run("mkdir -m 700 " PLACE "/" PREFIX "young");
-	assert_ok(keyring_open(&live, &e), e);
+	assert_ok(keyring_open(&live, true, &e), e);
 	assert_false(there_is(PLACE "/" PREFIX "stale"));
 	assert_true(there_is(PLACE "/" PREFIX "young"));
 	run("touch -d '2 minutes ago' " PLACE "/" PREFIX "young");
-	assert_ok(keyring_open(&k, &e), e);
+	assert_ok(keyring_open(&k, true, &e), e);
 	assert_true(there_is(live.home));
 	keyring_close(&k);
 	keyring_close(&live);
@@ -1014,7 +1018,7 @@ links_among_the_key_rings_are_left_alone(void **state)
 	(void)state;
 	run("mkdir precious && touch precious/lock && ln -s $PWD/precious "
 	    PLACE "/" PREFIX "link");
-	assert_ok(keyring_open(&k, &e), e);
+	assert_ok(keyring_open(&k, true, &e), e);
 	keyring_close(&k);
 	assert_true(there_is("precious/lock"));
 	run("rm " PLACE "/" PREFIX "link");
@@ -1083,7 +1087,7 @@ the_keeper_holds_none_of_our_descriptors(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(ends), 0);
-	assert_ok(keyring_open(&k, &e), e);
+	assert_ok(keyring_open(&k, true, &e), e);
 	close(ends[1]);
 	fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	for (i = 0; read(ends[0], &byte, 1) != 0; i++) {
