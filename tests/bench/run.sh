@@ -242,16 +242,12 @@ publish() {
 # ------------------------------------------------------ apt-ftparchive
 
 # The tree $ftp: its pools, and Packages and Release made by a script
-# such as people have. Only SHA256, like ours.
+# such as people have; with the hashes that it makes unless told otherwise.
 ftp_release=(
     -o APT::FTPArchive::Release::Origin=packages.example.org
     -o APT::FTPArchive::Release::Suite=stable
     -o 'APT::FTPArchive::Release::Architectures=amd64 arm64'
     -o APT::FTPArchive::Release::Components=main
-)
-ftp_hashes=(
-    -o APT::FTPArchive::MD5=false -o APT::FTPArchive::SHA1=false
-    -o APT::FTPArchive::SHA512=false
 )
 
 # ftp_index [DB]
@@ -262,11 +258,11 @@ ftp_index() {
         dir=dists/stable/main/binary-$architecture
         db=()
         [ $# = 0 ] || db=(--db "$1/$architecture.db")
-        apt-ftparchive -q "${ftp_hashes[@]}" "${db[@]}" packages \
+        apt-ftparchive -q "${db[@]}" packages \
             "pool/$architecture" >"$dir/Packages"
         gzip -k -f -n "$dir/Packages"
     done
-    apt-ftparchive -q "${ftp_hashes[@]}" "${ftp_release[@]}" release \
+    apt-ftparchive -q "${ftp_release[@]}" release \
         dists/stable >Release.new
     mv Release.new dists/stable/Release
     gpg --batch --quiet --yes --clearsign -o dists/stable/InRelease \

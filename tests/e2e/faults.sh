@@ -152,7 +152,7 @@ test_no_space_for_the_state() {
     expect 74 'No space left on device' dist build -r v0.3.5 --from q
     must dist verify
     must dist list
-    grep -q 0.3.5 out && die "published"
+    grep -qF veilid-server_0.3.5 out && die "published"
     mount -o remount,size=64m "$T/full"
     must dist build -r v0.3.5 --from q
     must dist verify
