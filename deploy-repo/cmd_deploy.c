@@ -88,8 +88,8 @@ choose_drop(const struct origin *o, struct err *e)
 		err_set(e, ERR_MISSING, "no complete drop of generation %"
 		    PRIu64 " in the inbox", o->serial);
 	else
-		err_set(e, ERR_MISSING, "no complete drop in the inbox: run "
-		    "distribute-packages send, or give a tar on stdin");
+		err_set(e, ERR_MISSING, "no complete drop in the inbox: "
+		    "distribute-packages export | deploy-repo -");
 	return NULL;
 }
 

@@ -24,7 +24,7 @@ recycle_keep(const struct site *s, const char *name, struct err *e)
 /* The spare generation, while it is turned into the next one. */
 struct recycling {
 	struct intake *in;
-	const struct manifest *spare;
+	int live;	/* directory of the live generation */
 	size_t reused;
 };
 
@@ -45,17 +45,32 @@ remove_file(int dir, const char *path, struct err *e)
 	return 0;
 }
 
+/*
+ * Only the very file that the live generation has is used again: another one
+ * of the same name may be what the disk had damaged before it was replaced.
+ */
+static bool
+is_the_live_file(const struct recycling *r, const char *path,
+    const struct stat *st)
+{
+	struct stat live;
+
+	return fstatat(r->live, path, &live, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    live.st_ino == st->st_ino && live.st_dev == st->st_dev;
+}
+
 static int
 sort_out(const char *path, const struct stat *st, void *arg, struct err *e)
 {
 	struct recycling *r = arg;
 	const struct manifest *m = &r->in->in.manifest;
 	const struct manifest_entry *f = manifest_find(m, path);
-	const struct manifest_entry *old = f ? manifest_find(r->spare, path) :
-	    NULL;
+	const struct manifest_entry *live = f ?
+	    manifest_find(&r->in->live.manifest, path) : NULL;
 
-	if (old == NULL || !S_ISREG(st->st_mode) ||
-	    !hash_equal(old->sha256, f->sha256))
+	if (live == NULL || !S_ISREG(st->st_mode) ||
+	    !hash_equal(live->sha256, f->sha256) ||
+	    !is_the_live_file(r, path, st))
 		return remove_file(r->in->dir, path, e);
 	r->in->reused[f - m->v] = true;
 	r->reused++;
@@ -63,29 +78,17 @@ sort_out(const char *path, const struct stat *st, void *arg, struct err *e)
 }
 
 static int
-read_spare(int dir, struct manifest *m, struct err *e)
-{
-	struct buf text = BUF_INIT;
-	int status = fs_read(dir, MANIFEST_NAME, MANIFEST_LIMIT, &text, e);
-
-	if (status == 0)
-		status = manifest_parse(m, buf_cstr(&text), text.n, true,
-		    MANIFEST_NAME, e);
-	buf_clear(&text);
-	return status;
-}
-
-static int
 reuse(struct intake *in, struct err *e)
 {
-	struct manifest spare = MANIFEST_INIT;
-	struct recycling r = {.in = in, .spare = &spare};
-	int status = read_spare(in->dir, &spare, e);
+	struct recycling r = {.in = in};
+	int status = -1;
 
-	if (status == 0)
+	r.live = site_open_generation(in->site, in->site->live, e);
+	if (r.live >= 0)
 		status = fs_walk(in->dir, sort_out, &r, e);
+	if (r.live >= 0)
+		close(r.live);
 	log_detail("%zu files are there from the spare generation", r.reused);
-	manifest_clear(&spare);
 	return status;
 }
 

@@ -14,9 +14,10 @@
 int recycle_keep(const struct site *s, const char *name, struct err *e);
 
 /*
- * Makes the spare one the directory of the new generation: what the two do
- * not share by path and hash is removed, the rest is marked in in->reused.
- * Without a spare one, or with one that is damaged, the directory is empty.
+ * Makes the spare one the directory of the new generation: the files that it
+ * shares with the live one, and that the new one needs, stay and are marked
+ * in in->reused; all else in it is removed. Without a spare one the directory
+ * is empty.
  */
 int recycle_open(struct intake *in, struct err *e);
 

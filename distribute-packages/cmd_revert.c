@@ -39,10 +39,10 @@ open_suites(struct publication *p, const struct manifest *then,
 	char *path;
 	size_t i;
 
-	if (options.suite != NULL)
-		return publication_suites(p, options.suite, e);
 	for (i = 0; i < p->published.n; i++) {
 		name = p->published.v[i];
+		if (options.suite != NULL && strcmp(options.suite, name) != 0)
+			continue;
 		path = mem_format("apt/dists/%s/Release", name);
 		existed = manifest_find(then, path) != NULL;
 		free(path);
@@ -52,6 +52,9 @@ open_suites(struct publication *p, const struct manifest *then,
 		else if (publication_suite(p, name, e) == NULL)
 			return -1;
 	}
+	if (p->n_suites == 0)
+		return err_set(e, ERR_MISSING, "that generation has no suite "
+		    "to go back to");
 	return 0;
 }
 

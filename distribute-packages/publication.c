@@ -200,7 +200,7 @@ check_names(const struct conf *conf, struct err *e)
 
 /* Packages are parsed and copied here, and nothing else is written. */
 static int
-enter_sandbox(const char *state, struct err *e)
+enter_sandbox(const struct conf *conf, const char *state, struct err *e)
 {
 	const char *home = getenv("GNUPGHOME");
 	struct strv writable = STRV_INIT;
@@ -208,8 +208,9 @@ enter_sandbox(const char *state, struct err *e)
 
 	strv_add(&writable, state);
 	/* gpg keeps its locks and trust database beside the caller's keys */
-	strv_take(&writable, home ? mem_dup(home) :
-	    fs_expand_home("~/.gnupg"));
+	if (conf_get(conf, "signing", "key") != NULL)
+		strv_take(&writable, home ? mem_dup(home) :
+		    fs_expand_home("~/.gnupg"));
 	status = sandbox_enter(&writable, e);
 	strv_clear(&writable);
 	return status;
@@ -236,7 +237,7 @@ publication_open(struct publication *p, const struct tool_call *call,
 	state = conf_path(p->conf, "repository", "state");
 	status = store_open(&p->store, state, true, e);
 	if (status == 0)
-		status = enter_sandbox(state, e);
+		status = enter_sandbox(p->conf, state, e);
 	free(state);
 	if (status < 0)
 		return -1;
@@ -288,9 +289,8 @@ publication_suites(struct publication *p, const char *only, struct err *e)
 void
 publication_close(struct publication *p)
 {
-	size_t i;
-
 	struct err ignored = ERR_INIT;
+	size_t i;
 
 	(void)background_wait(&p->signing, &ignored);
 	(void)background_wait(&p->syncing, &ignored);

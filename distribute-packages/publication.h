@@ -34,10 +34,10 @@ struct publication {
 	struct background *syncing;	/* flushes what is written so far */
 	struct pgp *public;		/* what clients will check with */
 	struct strv published;	/* names of the suites of `last` */
-	struct suite suites[PUBLICATION_SUITES];	/* those that were opened */
+	struct suite suites[PUBLICATION_SUITES];	/* that were opened */
 	size_t n_suites;
 	int64_t date;
-	bool must_change;	/* a new generation even with the same content */
+	bool must_change;	/* a new generation even if nothing differs */
 	bool may_change_fields;
 };
 

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/magic.h>
 #include <poll.h>
 #include <signal.h>
@@ -10,10 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -26,7 +23,7 @@
 #include "lib/run.h"
 
 #define PREFIX "veilid-cicd-keys."
-#define AGENT_PATIENCE 2000	/* milliseconds from KILLAGENT to SIGKILL */
+#define KILL_PATIENCE 2000	/* milliseconds */
 #define STALE_SECONDS 60	/* a directory without a lock is left over */
 
 const char *const keyring_places[] = {"/run/user", "/dev/shm", NULL};
@@ -65,127 +62,97 @@ find_place(void)
 
 /* ------------------------------------------------------ the end of a home */
 
-/*
- * Reads an answer of the Assuan protocol: lines, the last of which begins
- * with OK or ERR. "" for what does not come or is too long.
- */
-static void
-read_answer(int fd, char answer[256])
+/* True if the process was started for this home: gpg, or its agent. */
+static bool
+works_for(int proc, const char *pid, const char *home)
 {
-	const char *last = answer;
-	size_t n = 0;
-	ssize_t got;
+	char *path = mem_format("%s/cmdline", pid), line[4096];
+	struct stat st;
+	ssize_t n = 0, at;
+	int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 
-	while ((got = recv(fd, answer + n, 255 - n, 0)) > 0) {
-		n += (size_t)got;
-		answer[n] = '\0';
-		if (answer[n - 1] != '\n')
-			continue;
-		answer[n - 1] = '\0';
-		last = strrchr(answer, '\n');
-		last = last ? last + 1 : answer;
-		answer[n - 1] = '\n';
-		if (strncmp(last, "OK", 2) == 0 || strncmp(last, "ERR", 3) == 0)
-			return;
-	}
-	answer[0] = '\0';
-}
-
-static void
-ask_agent(int fd, const char *line, char answer[256])
-{
-	answer[0] = '\0';
-	if (send(fd, line, strlen(line), MSG_NOSIGNAL) > 0)
-		read_answer(fd, answer);
-}
-
-/*
- * The agent itself says which process it is: SO_PEERCRED names the one that
- * called listen(2), which has forked and gone since.
- */
-static pid_t
-find_agent(int fd)
-{
-	struct timeval patience = {.tv_sec = 2};
-	char answer[256];
-	long pid;
-
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	read_answer(fd, answer);	/* the greeting */
-	ask_agent(fd, "GETINFO pid\n", answer);
-	return sscanf(answer, "D %ld", &pid) == 1 ? (pid_t)pid : 0;
-}
-
-static void
-stop_agent(const char *socket_path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	struct pollfd ended = {.fd = -1, .events = POLLIN};
-	char answer[256];
-	pid_t pid;
-	int fd;
-
-	if (strlen(socket_path) >= sizeof(address.sun_path))
-		return;
-	strcpy(address.sun_path, socket_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	free(path);
 	if (fd < 0)
-		return;
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0) {
-		pid = find_agent(fd);
-		if (pid > 1)
-			ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-		ask_agent(fd, "KILLAGENT\n", answer);
-	}
+		return false;
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid())
+		n = read(fd, line, sizeof(line) - 1);
 	close(fd);
+	line[n > 0 ? n : 0] = '\0';
+	for (at = 0; at < n; at += (ssize_t)strlen(line + at) + 1)
+		if (strcmp(line + at, home) == 0)
+			return true;
+	return false;
+}
+
+static bool
+kill_process(pid_t pid)
+{
+	struct pollfd ended = {.events = POLLIN};
+
+	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (ended.fd < 0)
-		return;
-	if (poll(&ended, 1, AGENT_PATIENCE) == 0) {
-		syscall(SYS_pidfd_send_signal, ended.fd, SIGKILL, NULL, 0);
-		poll(&ended, 1, AGENT_PATIENCE);
-	}
+		return false;
+	/* It keeps nothing but what is removed anyway. */
+	syscall(SYS_pidfd_send_signal, ended.fd, SIGKILL, NULL, 0);
+	poll(&ended, 1, KILL_PATIENCE);
 	close(ended.fd);
+	return true;
+}
+
+/*
+ * Ends all that works for this home. A gpg that was interrupted may just be
+ * starting the agent, so its socket tells too little: the processes do.
+ */
+static size_t
+kill_workers(const char *home)
+{
+	struct strv names = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	int proc = fs_open_dir("/proc", &ignored);
+	size_t i, killed = 0;
+
+	if (proc < 0)
+		return 0;
+	(void)fs_list(proc, &names, &ignored);
+	for (i = 0; i < names.n; i++)
+		if (names.v[i][0] >= '1' && names.v[i][0] <= '9' &&
+		    works_for(proc, names.v[i], home))
+			killed += kill_process((pid_t)atol(names.v[i]));
+	strv_clear(&names);
+	close(proc);
+	return killed;
 }
 
 /* gpg puts sockets beneath /run/user/UID where that exists. */
 static void
-find_socket(const char *home, char path[PATH_MAX], bool *elsewhere)
-{
-	const char *argv[] = {"gpgconf", "--homedir", home, "--list-dirs",
-	    "agent-socket", NULL};
-	char runtime[64];
-	struct buf out = BUF_INIT;
-	struct err ignored = ERR_INIT;
-
-	snprintf(path, PATH_MAX, "%s/S.gpg-agent", home);
-	*elsewhere = false;
-	snprintf(runtime, sizeof(runtime), "/run/user/%u",
-	    (unsigned)geteuid());
-	if (access(runtime, F_OK) < 0)
-		return;
-	if (run_wait(argv, &out, &ignored) == 0 && out.n < PATH_MAX &&
-	    out.n > 1) {
-		out.p[strcspn(out.p, "\n")] = '\0';
-		*elsewhere = strcmp(out.p, path) != 0;
-		strcpy(path, out.p);
-	}
-	buf_clear(&out);
-}
-
-static void
-remove_home(const char *home, const char *socket_path, bool elsewhere)
+remove_sockets(const char *home)
 {
 	const char *argv[] = {"gpgconf", "--homedir", home,
 	    "--remove-socketdir", NULL};
 	struct err ignored = ERR_INIT;
+	char runtime[64];
+
+	snprintf(runtime, sizeof(runtime), "/run/user/%u",
+	    (unsigned)geteuid());
+	if (access(runtime, F_OK) == 0)
+		(void)run_wait(argv, NULL, &ignored);
+}
+
+static void
+remove_home(const char *home)
+{
+	static const struct timespec pause = {.tv_nsec = 5000000};
+	struct err ignored = ERR_INIT;
 	int i;
 
-	/* A gpg that outlives us may start the agent once more. */
-	for (i = 0; i < 10 && access(home, F_OK) == 0; i++) {
-		stop_agent(socket_path);
-		if (elsewhere)
-			(void)run_wait(argv, NULL, &ignored);
+	if (kill_workers(home) > 1)
+		nanosleep(&pause, NULL);	/* what they were starting */
+	remove_sockets(home);
+	for (i = 0; i < 10; i++) {
 		(void)fs_remove_tree(AT_FDCWD, home, &ignored);
+		if (kill_workers(home) == 0 && access(home, F_OK) < 0)
+			break;
+		nanosleep(&pause, NULL);
 	}
 }
 
@@ -194,9 +161,7 @@ static void
 remove_if_stale(const char *home)
 {
 	char *lock = mem_format("%s/lock", home);
-	char socket_path[PATH_MAX];
 	struct stat st;
-	bool elsewhere;
 	int fd = -1;
 
 	if (lstat(home, &st) < 0 || !S_ISDIR(st.st_mode) ||
@@ -207,8 +172,7 @@ remove_if_stale(const char *home)
 		goto out;
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		goto out;
-	find_socket(home, socket_path, &elsewhere);
-	remove_home(home, socket_path, elsewhere);
+	remove_home(home);
 out:
 	if (fd >= 0)
 		close(fd);
@@ -245,9 +209,8 @@ static void
 keep(const char *home, int alive, int lock)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-	char socket_path[PATH_MAX], byte;
-	bool elsewhere;
 	size_t i;
+	char byte;
 	int null;
 
 	setsid();
@@ -269,10 +232,9 @@ keep(const char *home, int alive, int lock)
 	fcntl(3, F_SETFD, FD_CLOEXEC);
 	fcntl(4, F_SETFD, FD_CLOEXEC);
 	syscall(SYS_close_range, 5U, ~0U, 0U);
-	find_socket(home, socket_path, &elsewhere);
 	while (read(3, &byte, 1) < 0 && errno == EINTR)
 		;
-	remove_home(home, socket_path, elsewhere);
+	remove_home(home);
 	_exit(0);
 }
 
@@ -311,8 +273,9 @@ furnish(const char *home, bool has_secrets, int *lock, struct err *e)
 	    0600);
 	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0)
 		err_sys(e, "lock '%s'", home);
-	else if (fs_write(dir, "gpg.conf", conf, strlen(conf), 0600, e) == 0 && fs_write(dir, "gpg-agent.conf", agent_conf,
-	    strlen(agent_conf), 0600, e) == 0)
+	else if (fs_write(dir, "gpg.conf", conf, strlen(conf), 0600, e) == 0 &&
+	    fs_write(dir, "gpg-agent.conf", agent_conf, strlen(agent_conf),
+	    0600, e) == 0)
 		status = 0;
 	close(dir);
 out:

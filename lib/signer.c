@@ -118,8 +118,9 @@ judge_key(gpgme_ctx_t ctx, struct signer_key *k,
 	    export_key(ctx, k->key, false, &packets, e) == 0) {
 		weak = pgp_weak_binding(packets.p, packets.n);
 		if (weak != NULL)
-			err_set(e, ERR_REFUSED, "its own signature is %s, which "
-			    "clients refuse: sign it again with SHA-512", weak);
+			err_set(e, ERR_REFUSED, "its own signature is %s, "
+			    "which clients refuse: sign it again with SHA-512",
+			    weak);
 		else if (!k->key->subkeys->can_sign)
 			err_set(e, ERR_REFUSED, "it may not be used to sign");
 		else

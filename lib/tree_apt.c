@@ -10,7 +10,7 @@
 #include "lib/path.h"
 #include "lib/tree.h"
 
-#define CLOCK_SLACK 10		/* what apt allows a Date to be ahead, seconds */
+#define CLOCK_SLACK 10	/* what apt allows a Date to be ahead, seconds */
 #define INDEX_LIMIT ((size_t)1 << 30)
 
 /* What the checks of one suite share. */

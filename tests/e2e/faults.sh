@@ -124,12 +124,22 @@ test_a_missing_link_is_made_again() {
 
 # A damaged file is not handed on when a good copy is sent.
 test_a_damaged_file_is_healed() {
+    sed -i 's/^\[deploy\]/&\nkeep = 2/' conf
     make_release p 0.3.4
     publish v0.3.4 p
+    must dist refresh; must export_and_deploy
+    must dist refresh; must export_and_deploy
     local f=srv/apt/pool/stable/main/veilid-cli_0.3.4_amd64.deb
     printf x | dd of=$f conv=notrunc status=none
     must dist refresh
     expect 0 'is damaged: taking the copy' export_and_deploy
+    must deploy verify
+    # nor does it come back from the generation that is used again
+    must dist refresh
+    must export_and_deploy
+    must deploy verify
+    must dist refresh
+    must export_and_deploy
     must deploy verify
 }
 

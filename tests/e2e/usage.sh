@@ -136,7 +136,8 @@ test_json() {
 
 # On a terminal: a header, and text from outside with its teeth drawn.
 test_a_terminal() {
-    command -v script >/dev/null || { echo '# skip no script(1)'; return; }
+    script -qec true /dev/null >/dev/null 2>&1 ||
+        { echo '# skip no pseudo-terminal is to be had here'; return; }
     make_release p 0.3.4
     must dist build -r v0.3.4 --from p
     script -qec "$BUILD/bin/distribute-packages -c conf list" typescript >/dev/null
