@@ -70,7 +70,7 @@ find_key_file(const struct conf *conf)
 }
 
 static int
-open_signer(void *arg, struct err *e)
+load_signer(void *arg, struct err *e)
 {
 	struct publication *p = arg;
 	const struct conf *conf = p->conf;
@@ -84,12 +84,13 @@ open_signer(void *arg, struct err *e)
 		.next_key_file = next,
 		.min_days = (unsigned)conf_number(conf, "signing", "min-days"),
 	};
+	int status;
 
-	p->signer = signer_open(&o, e);
+	status = signer_load(p->signer, &o, e);
 	free(key_file);
 	free(passphrase);
 	free(next);
-	return p->signer ? 0 : -1;
+	return status;
 }
 
 char *
@@ -241,7 +242,12 @@ publication_open(struct publication *p, const struct tool_call *call,
 	free(state);
 	if (status < 0)
 		return -1;
-	p->signing = background_start(open_signer, p);
+	/* Both key rings now: there is one thread, and they fork. */
+	p->signer = signer_new(e);
+	p->public = p->signer ? pgp_new(e) : NULL;
+	if (p->public == NULL)
+		return -1;
+	p->signing = background_start(load_signer, p);
 	if (store_load(&p->store, 0, &p->last, e) < 0 || choose_date(p, e) < 0)
 		return -1;
 	find_published(p);
@@ -377,21 +383,13 @@ sign_or_look(size_t i, void *arg, struct err *e)
 }
 
 static int
-open_public(struct publication *p, struct err *e)
-{
-	const struct buf *key = signer_public(p->signer);
-
-	p->public = pgp_open(key->p, key->n, "public key", e);
-	return p->public ? 0 : -1;
-}
-
-static int
-compose_or_open(size_t i, void *arg, struct err *e)
+compose_or_trust(size_t i, void *arg, struct err *e)
 {
 	struct publication *p = arg;
+	const struct buf *key = signer_public(p->signer);
 
 	if (i == 1)
-		return open_public(p, e);
+		return pgp_trust(p->public, key->p, key->n, "public key", e);
 	if (compose_indexes(p, e) < 0)
 		return -1;
 	compose_ledger(p);
@@ -414,7 +412,7 @@ name_generation(struct publication *p, const char *release)
 static int
 make_generation(struct publication *p, struct err *e)
 {
-	if (par_each(2, compose_or_open, p, e) < 0)
+	if (par_each(2, compose_or_trust, p, e) < 0)
 		return -1;
 	publication_flush(p);
 	if (compose_releases(p, e) < 0 || compose_user_files(p, e) < 0)

@@ -4,8 +4,7 @@
  * keeper, waits for the end of this one and clears up: also after kill -9.
  * What a keeper that was killed too has left, the next keyring_open removes.
  *
- * keyring_open forks; threads may do so at once (the keeper needs no lock but
- * malloc's, which glibc's fork hands on unlocked).
+ * keyring_open forks: call it while the process has one thread.
  */
 #ifndef LIB_KEYRING_H
 #define LIB_KEYRING_H

@@ -140,24 +140,41 @@ pgp_import(gpgme_ctx_t ctx, const void *keys, size_t n, const char *what,
 }
 
 struct pgp *
-pgp_open(const void *keys, size_t n, const char *what, struct err *e)
+pgp_new(struct err *e)
 {
 	struct pgp *p = mem_zero(1, sizeof(*p));
-	gpgme_ctx_t ctx;
-	int status;
 
 	p->ring = (struct keyring)KEYRING_INIT;
 	p->pool = (struct pgp_pool)PGP_POOL_INIT;
-	if (keyring_open(&p->ring, false, e) < 0)
-		goto fail;
+	if (keyring_open(&p->ring, false, e) < 0) {
+		pgp_close(p);
+		return NULL;
+	}
 	p->pool.home = p->ring.home;
+	return p;
+}
+
+int
+pgp_trust(struct pgp *p, const void *keys, size_t n, const char *what,
+    struct err *e)
+{
+	gpgme_ctx_t ctx;
+	int status;
+
 	if (pgp_take(&p->pool, &ctx, e) < 0)
-		goto fail;
+		return -1;
 	status = pgp_import(ctx, keys, n, what, e);
 	pgp_give(&p->pool, ctx);
-	if (status >= 0)
+	return status < 0 ? -1 : 0;
+}
+
+struct pgp *
+pgp_open(const void *keys, size_t n, const char *what, struct err *e)
+{
+	struct pgp *p = pgp_new(e);
+
+	if (p == NULL || pgp_trust(p, keys, n, what, e) == 0)
 		return p;
-fail:
 	pgp_close(p);
 	return NULL;
 }

@@ -20,7 +20,12 @@
 
 #define PGP_KEY_LIMIT ((size_t)1 << 20)	/* largest public key file, bytes */
 
-/* A throw-away key ring that holds these public keys, armoured or not. */
+/* A throw-away key ring. Forks: call it while there is one thread. */
+struct pgp *pgp_new(struct err *e);
+/* Adds public keys, armoured or not. */
+int pgp_trust(struct pgp *p, const void *keys, size_t n, const char *what,
+    struct err *e);
+/* Both at once. */
 struct pgp *pgp_open(const void *keys, size_t n, const char *what,
     struct err *e);
 void pgp_close(struct pgp *p);	/* accepts NULL */
@@ -55,6 +60,10 @@ enum sign_mode { SIGN_DETACHED, SIGN_CLEAR };
  * weak, without its primary secret key, file open to others.
  */
 struct signer *signer_open(const struct signer_options *o, struct err *e);
+/* The same in two steps: only the first must be taken by a lone thread. */
+struct signer *signer_new(struct err *e);
+int signer_load(struct signer *s, const struct signer_options *o,
+    struct err *e);
 /*
  * An armoured signature by the key and, unless first_only, by the next key.
  * It is checked that the primary keys made it. Threads may sign at once.

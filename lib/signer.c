@@ -23,7 +23,7 @@ struct signer_key {
 };
 
 struct signer {
-	struct keyring ring;		/* closed when the caller's is used */
+	struct keyring ring;		/* empty when the caller's is used */
 	struct pgp_pool pool;
 	struct secret passphrase;
 	bool has_passphrase;
@@ -218,9 +218,8 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 	gpgme_ctx_t ctx;
 	int status;
 
-	if (o->key_file != NULL && keyring_open(&s->ring, true, e) < 0)
-		return -1;
-	s->pool.home = s->ring.home;
+	if (o->key_file != NULL)
+		s->pool.home = s->ring.home;
 	if (pgp_take(&s->pool, &ctx, e) < 0)
 		return -1;
 	status = o->key_file ? load_file(s, ctx, o->key_file, &s->first, e) :
@@ -258,28 +257,43 @@ try_keys(struct signer *s, struct err *e)
 }
 
 struct signer *
-signer_open(const struct signer_options *o, struct err *e)
+signer_new(struct err *e)
 {
 	struct signer *s = mem_zero(1, sizeof(*s));
 
 	s->ring = (struct keyring)KEYRING_INIT;
 	s->pool = (struct pgp_pool)PGP_POOL_INIT;
-	if (o->next_key_file != NULL && o->key_file == NULL) {
-		err_set(e, ERR_CONFIG, "[signing] next-key-file needs "
+	if (keyring_open(&s->ring, true, e) == 0)
+		return s;
+	signer_close(s);
+	return NULL;
+}
+
+int
+signer_load(struct signer *s, const struct signer_options *o, struct err *e)
+{
+	if (o->next_key_file != NULL && o->key_file == NULL)
+		return err_set(e, ERR_CONFIG, "[signing] next-key-file needs "
 		    "key-file: both keys must be in one key ring");
-		goto fail;
-	}
 	if (o->passphrase_file != NULL) {
 		if (secret_read_file(&s->passphrase, o->passphrase_file, e) < 0)
-			goto fail;
+			return -1;
 		secret_trim_newline(&s->passphrase);
 		s->has_passphrase = true;
 	}
 	if (load_keys(s, o, e) < 0 || try_keys(s, e) < 0)
-		goto fail;
+		return -1;
 	log_detail("signing with key %s", signer_fingerprint(s));
-	return s;
-fail:
+	return 0;
+}
+
+struct signer *
+signer_open(const struct signer_options *o, struct err *e)
+{
+	struct signer *s = signer_new(e);
+
+	if (s == NULL || signer_load(s, o, e) == 0)
+		return s;
 	signer_close(s);
 	return NULL;
 }
