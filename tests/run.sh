@@ -39,7 +39,8 @@ run() {
     local name=$1 start=$SECONDS before=$((passed + skipped)) bad=$failed
     local status
     shift
-    "$@" >"$log/out" 2>"$log/err" </dev/null
+    # no test file takes a minute: one that hangs is a failure, not a wait
+    timeout -k 5 600 "$@" >"$log/out" 2>"$log/err" </dev/null
     status=$?
     show_comments=no
     [ "$status" = 0 ] || show_comments=yes
