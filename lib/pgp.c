@@ -57,39 +57,70 @@ pgp_failed(struct err *e, gpgme_error_t code, const char *doing)
 	return err_set(e, kind, "%s: %s", doing, gpgme_strerror(code));
 }
 
+/*
+ * gpgme starts gpg to ask its version whenever a context is given a home, but
+ * not for a new context that begins with the default one. So the home is made
+ * the default, by one thread at a time, and stays it until another is wanted.
+ */
 static int
-new_context(gpgme_ctx_t *ctx, const char *home, struct err *e)
+set_home(const char *home, struct err *e)
 {
+	static char *present;
 	gpgme_error_t code;
 
-	pthread_once(&once, start_gpgme);
-	code = gpgme_new(ctx);
+	if (present == home || (present && home && !strcmp(present, home)))
+		return 0;
+	code = gpgme_set_engine_info(GPGME_PROTOCOL_OpenPGP, NULL, home);
+	if (code != 0)
+		return pgp_failed(e, code, "start gpg");
+	free(present);
+	present = home ? mem_dup(home) : NULL;
+	return 0;
+}
+
+static int
+new_context(gpgme_ctx_t *ctx, struct err *e)
+{
+	gpgme_error_t code = gpgme_new(ctx);
+
 	if (code != 0)
 		return pgp_failed(e, code, "start gpgme");
-	code = gpgme_set_protocol(*ctx, GPGME_PROTOCOL_OpenPGP);
-	if (code == 0 && home != NULL)
-		code = gpgme_ctx_set_engine_info(*ctx,
-		    GPGME_PROTOCOL_OpenPGP, NULL, home);
-	if (code != 0) {
-		gpgme_release(*ctx);
-		return pgp_failed(e, code, "start gpg");
-	}
 	gpgme_set_armor(*ctx, 1);
 	gpgme_set_offline(*ctx, 1);
 	return 0;
 }
 
+/* As many contexts as there will be threads, while the home is the default. */
+static int
+fill(struct pgp_pool *pool, struct err *e)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	int status;
+
+	pthread_once(&once, start_gpgme);
+	pthread_mutex_lock(&lock);
+	status = set_home(pool->home, e);
+	while (status == 0 && pool->n < COUNT(pool->idle)) {
+		status = new_context(&pool->idle[pool->n], e);
+		if (status == 0)
+			pool->n++;
+	}
+	pthread_mutex_unlock(&lock);
+	return status;
+}
+
 int
 pgp_take(struct pgp_pool *pool, gpgme_ctx_t *ctx, struct err *e)
 {
-	bool found;
+	int status = 0;
 
 	pthread_mutex_lock(&pool->lock);
-	found = pool->n > 0;
-	if (found)
+	if (pool->n == 0)
+		status = fill(pool, e);
+	if (status == 0)
 		*ctx = pool->idle[--pool->n];
 	pthread_mutex_unlock(&pool->lock);
-	return found ? 0 : new_context(ctx, pool->home, e);
+	return status;
 }
 
 void
@@ -113,6 +144,17 @@ pgp_pool_clear(struct pgp_pool *pool)
 		gpgme_release(pool->idle[--pool->n]);
 }
 
+gpgme_error_t
+pgp_lend(gpgme_data_t *data, const void *p, size_t n)
+{
+	gpgme_error_t code = gpgme_data_new_from_mem(data, p ? p : "", n, 0);
+
+	/* 512 bytes at a time unless asked otherwise; an old one ignores it */
+	if (code == 0)
+		(void)gpgme_data_set_flag(*data, "io-buffer-size", "65536");
+	return code;
+}
+
 int
 pgp_import(gpgme_ctx_t ctx, const void *keys, size_t n, const char *what,
     struct err *e)
@@ -122,7 +164,7 @@ pgp_import(gpgme_ctx_t ctx, const void *keys, size_t n, const char *what,
 	gpgme_data_t data;
 	char *doing;
 
-	code = gpgme_data_new_from_mem(&data, keys, n, 0);
+	code = pgp_lend(&data, keys, n);
 	if (code == 0) {
 		code = gpgme_op_import(ctx, data);
 		gpgme_data_release(data);
@@ -263,10 +305,9 @@ verify(struct pgp *p, const void *text, size_t n, const void *signature,
 
 	if (pgp_take(&p->pool, &ctx, e) < 0)
 		return -1;
-	code = gpgme_data_new_from_mem(&in, text, n, 0);
+	code = pgp_lend(&in, text, n);
 	if (code == 0 && plain == NULL)
-		code = gpgme_data_new_from_mem(&sig, signature ? signature : "",
-		    m, 0);
+		code = pgp_lend(&sig, signature, m);
 	if (code == 0 && plain != NULL)
 		code = gpgme_data_new(&out);
 	if (code == 0)

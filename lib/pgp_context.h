@@ -25,6 +25,9 @@ int pgp_take(struct pgp_pool *pool, gpgme_ctx_t *ctx, struct err *e);
 void pgp_give(struct pgp_pool *pool, gpgme_ctx_t ctx);
 void pgp_pool_clear(struct pgp_pool *pool);
 
+/* Data that gpg reads; the memory is borrowed. NULL is no data. */
+gpgme_error_t pgp_lend(gpgme_data_t *data, const void *p, size_t n);
+
 /* err_set with gpgme's reason; the kind fits the cause. */
 int pgp_failed(struct err *e, gpgme_error_t code, const char *doing);
 

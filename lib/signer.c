@@ -10,6 +10,7 @@
 #include "lib/keyring.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+#include "lib/par.h"
 #include "lib/pgp.h"
 #include "lib/pgp_context.h"
 #include "lib/secret.h"
@@ -102,32 +103,58 @@ check_dates(gpgme_key_t key, unsigned min_days, struct err *e)
 	return 0;
 }
 
+/* The public half twice: its packets to look at, its text to publish. */
+struct exports {
+	struct signer *signer;
+	struct signer_key *key;
+	struct buf packets;
+};
+
 static int
-judge_key(gpgme_ctx_t ctx, struct signer_key *k,
+export_form(size_t i, void *arg, struct err *e)
+{
+	struct exports *x = arg;
+	gpgme_ctx_t ctx;
+	int status;
+
+	if (pgp_take(&x->signer->pool, &ctx, e) < 0)
+		return -1;
+	status = export_key(ctx, x->key->key, i == 0,
+	    i == 0 ? &x->key->public : &x->packets, e);
+	pgp_give(&x->signer->pool, ctx);
+	return status;
+}
+
+static int
+check_bindings(struct signer *s, struct signer_key *k, struct err *e)
+{
+	struct exports x = {.signer = s, .key = k};
+	const char *weak;
+	int status = par_each(2, export_form, &x, e);
+
+	weak = status == 0 ? pgp_weak_binding(x.packets.p, x.packets.n) : NULL;
+	if (weak != NULL)
+		status = err_set(e, ERR_REFUSED, "its own signature is %s, "
+		    "which clients refuse: sign it again with SHA-512", weak);
+	buf_clear(&x.packets);
+	return status;
+}
+
+static int
+judge_key(struct signer *s, struct signer_key *k,
     const struct signer_options *o, bool needs_rsa, struct err *e)
 {
-	struct buf packets = BUF_INIT;
-	const char *weak;
-	int status = -1;
+	gpgme_subkey_t primary = k->key->subkeys;
 
-	if (!k->key->subkeys->secret)
-		err_set(e, ERR_REFUSED, "it holds no secret primary key, only "
-		    "subkeys, which rpm clients do not accept");
-	else if (check_dates(k->key, o->min_days, e) == 0 &&
-	    check_algorithm(k->key->subkeys, needs_rsa, e) == 0 &&
-	    export_key(ctx, k->key, false, &packets, e) == 0) {
-		weak = pgp_weak_binding(packets.p, packets.n);
-		if (weak != NULL)
-			err_set(e, ERR_REFUSED, "its own signature is %s, "
-			    "which clients refuse: sign it again with SHA-512",
-			    weak);
-		else if (!k->key->subkeys->can_sign)
-			err_set(e, ERR_REFUSED, "it may not be used to sign");
-		else
-			status = export_key(ctx, k->key, true, &k->public, e);
-	}
-	buf_clear(&packets);
-	return status;
+	if (!primary->secret)
+		return err_set(e, ERR_REFUSED, "it holds no secret primary "
+		    "key, only subkeys, which rpm clients do not accept");
+	if (check_dates(k->key, o->min_days, e) < 0 ||
+	    check_algorithm(primary, needs_rsa, e) < 0 ||
+	    check_bindings(s, k, e) < 0)
+		return -1;
+	return primary->can_sign ? 0 : err_set(e, ERR_REFUSED, "it may not "
+	    "be used to sign");
 }
 
 /* ------------------------------------------------------- loading a key */
@@ -225,13 +252,13 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 	status = o->key_file ? load_file(s, ctx, o->key_file, &s->first, e) :
 	    find_key(ctx, o->key, &s->first.key, e);
 	if (status == 0)
-		status = judge_key(ctx, &s->first, o, o->needs_rsa, e);
+		status = judge_key(s, &s->first, o, o->needs_rsa, e);
 	if (status < 0) {
 		err_wrap(e, "signing key '%s'", where(o));
 	} else if (o->next_key_file != NULL) {
 		status = load_file(s, ctx, o->next_key_file, &s->next, e);
 		if (status == 0)
-			status = judge_key(ctx, &s->next, o, false, e);
+			status = judge_key(s, &s->next, o, false, e);
 		if (status < 0)
 			err_wrap(e, "next key '%s'", o->next_key_file);
 	}
@@ -380,7 +407,7 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 	if (code == 0 && both)
 		code = gpgme_signers_add(ctx, s->next.key);
 	if (code == 0)
-		code = gpgme_data_new_from_mem(&in, text, n, 0);
+		code = pgp_lend(&in, text, n);
 	if (code == 0)
 		code = gpgme_data_new(&out);
 	if (code == 0)
