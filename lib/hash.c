@@ -61,6 +61,37 @@ hash_close(struct hash *h, uint8_t digest[HASH_SIZE])
 	EVP_MD_CTX_free((EVP_MD_CTX *)h);
 }
 
+struct hash *
+hash_open_as(enum hash_algorithm wanted)
+{
+	static const char *const names[] = {
+		[HASH_MD5] = "MD5", [HASH_SHA1] = "SHA1",
+		[HASH_SHA256] = "SHA256", [HASH_SHA384] = "SHA384",
+		[HASH_SHA512] = "SHA512", [HASH_SHA3_256] = "SHA3-256",
+	};
+	EVP_MD *md = EVP_MD_fetch(NULL, names[wanted], NULL);
+	EVP_MD_CTX *ctx;
+
+	if (md == NULL)
+		return NULL;
+	ctx = EVP_MD_CTX_new();
+	if (ctx == NULL || !EVP_DigestInit_ex2(ctx, md, NULL))
+		abort();
+	EVP_MD_free(md);	/* the context has its own reference */
+	return (struct hash *)ctx;
+}
+
+size_t
+hash_finish(struct hash *h, uint8_t digest[HASH_SIZE_MAX])
+{
+	unsigned n = 0;
+
+	if (!EVP_DigestFinal_ex((EVP_MD_CTX *)h, digest, &n))
+		abort();
+	EVP_MD_CTX_free((EVP_MD_CTX *)h);
+	return n;
+}
+
 void
 hash_data(const void *data, size_t n, uint8_t digest[HASH_SIZE])
 {
@@ -134,6 +165,22 @@ hash_parse(const char *hex, uint8_t digest[HASH_SIZE])
 		digest[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
+}
+
+bool
+hash_is_hex(const char *hex, const uint8_t *digest, size_t n)
+{
+	size_t i;
+	char c;
+
+	for (i = 0; i < 2 * n; i++) {
+		c = hex[i];
+		if (c >= 'A' && c <= 'F')
+			c = (char)(c - 'A' + 'a');
+		if (digit(c) != (digest[i / 2] >> (i % 2 ? 0 : 4) & 15))
+			return false;
+	}
+	return hex[i] == '\0';
 }
 
 bool

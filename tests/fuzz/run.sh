@@ -121,6 +121,27 @@ seed_pgp_packet() {
     printf '\xc2\xff\x00\x00\x00\x04\x04\x13\x16\x08' >"$1/long"
 }
 
+# Where there is no rpmbuild, the corpus of earlier runs has to do.
+seed_rpm() {
+    local payload spec=$work/seed.spec
+    printf '\xed\xab\xee\xdb\x03' >"$1/lead"
+    command -v rpmbuild >/dev/null || return 0
+    printf '%s\n' 'Name: fuzz-seed' 'Epoch: 1' 'Version: 1.0~rc1' \
+        'Release: 1' 'Summary: seed' 'License: MIT' 'BuildArch: noarch' \
+        'AutoReqProv: no' 'Requires: a >= 1' 'Recommends: b' \
+        '%description' seed '%install' \
+        'mkdir -p %{buildroot}/etc && echo x >%{buildroot}/etc/seed' \
+        '%files' /etc/seed >"$spec"
+    for payload in w9.gzdio w3.zstdio; do
+        rpmbuild -bb --quiet --define "_topdir $work/rpm" \
+            --define "_rpmdir $work/rpm/$payload" \
+            --define "_binary_payload $payload" \
+            --define '__gpg_reserved_space 64' "$spec" >/dev/null 2>&1 ||
+            continue
+        cp "$work/rpm/$payload"/noarch/*.rpm "$1/$payload"
+    done
+}
+
 # seed_packed FILE FORMAT FILTER COMMAND...: a byte for what it is (0 ar, 1
 # tar, 2 stream; 0 plain, 1 xz, 2 zstd), one for the length of the pieces,
 # and standard input through the command
