@@ -52,7 +52,8 @@ struct signer_options {
 	bool needs_rsa;			/* rpms are to be signed */
 };
 
-enum sign_mode { SIGN_DETACHED, SIGN_CLEAR };
+/* SIGN_BINARY: detached, and not armoured. */
+enum sign_mode { SIGN_DETACHED, SIGN_CLEAR, SIGN_BINARY };
 
 /*
  * Loads and judges the keys; nothing was signed yet when it refuses one.
@@ -65,7 +66,7 @@ struct signer *signer_new(struct err *e);
 int signer_load(struct signer *s, const struct signer_options *o,
     struct err *e);
 /*
- * An armoured signature by the key and, unless first_only, by the next key.
+ * A signature by the key and, unless first_only, by the next key.
  * It is checked that the primary keys made it. Threads may sign at once.
  */
 int signer_sign(struct signer *s, enum sign_mode mode, const void *text,
@@ -73,6 +74,8 @@ int signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 /* The public half, armoured and minimal. next: NULL where there is none. */
 const struct buf *signer_public(const struct signer *s);
 const struct buf *signer_public_next(const struct signer *s);
+/* ERR_REFUSED unless the first key is RSA: rpms are to be signed. */
+int signer_check_rsa(const struct signer *s, struct err *e);
 /* The first key's primary fingerprint, in capital hexadecimal digits. */
 const char *signer_fingerprint(const struct signer *s);
 void signer_close(struct signer *s);	/* accepts NULL */
@@ -84,5 +87,22 @@ void signer_close(struct signer *s);	/* accepts NULL */
  * read, NULL if all is well.
  */
 const char *pgp_weak_binding(const void *key, size_t n);
+
+/* How many signatures (binary packets); -1 if it is not only such. */
+int pgp_count_signatures(const void *packets, size_t n);
+/*
+ * Appends the packets of an armoured signature (RFC 4880 6.2). Strict: one
+ * block from the first byte to the last; false for anything else.
+ */
+bool pgp_read_armour(const char *text, size_t n, struct buf *packets);
+
+/*
+ * The fingerprint of the key that a binary v4 signature says it is by (RFC
+ * 4880bis 5.2.3.28, which gpg writes since 2.1), in capital hexadecimal
+ * digits; false where it does not say.
+ */
+#define PGP_FINGERPRINT 41
+bool pgp_issuer(const void *signature, size_t n,
+    char fingerprint[PGP_FINGERPRINT]);
 
 #endif

@@ -1,4 +1,5 @@
 #include <stdint.h>
+#include <string.h>
 
 #include "lib/pgp.h"
 
@@ -99,4 +100,174 @@ pgp_weak_binding(const void *key, size_t n)
 		}
 	}
 	return NULL;
+}
+
+enum { SUBPACKET_FINGERPRINT = 33, SIGNATURE_HEAD = 6 };
+
+/* RFC 4880 5.2.3.1: a length as of a packet in the new format, then a type. */
+static bool
+take_subpacket(const uint8_t **p, const uint8_t *end, struct packet *sub)
+{
+	if (*p == end || !take_new_length(p, end, &sub->n) || sub->n == 0 ||
+	    sub->n > (size_t)(end - *p))
+		return false;
+	sub->tag = **p & 0x7f;	/* without the critical bit */
+	sub->body = *p + 1;
+	*p += sub->n;
+	sub->n--;
+	return true;
+}
+
+bool
+pgp_issuer(const void *signature, size_t n, char fingerprint[PGP_FINGERPRINT])
+{
+	static const char digits[] = "0123456789ABCDEF";
+	const uint8_t *p = signature, *end;
+	struct packet packet, sub;
+	size_t hashed, i;
+
+	if (n == 0 || !take_packet(&p, p + n, &packet) ||
+	    packet.tag != TAG_SIGNATURE || packet.n < SIGNATURE_HEAD ||
+	    packet.body[0] != 4)
+		return false;
+	hashed = (size_t)packet.body[4] << 8 | packet.body[5];
+	if (hashed > packet.n - SIGNATURE_HEAD)
+		return false;
+	p = packet.body + SIGNATURE_HEAD;
+	end = p + hashed;
+	while (take_subpacket(&p, end, &sub)) {
+		/* key version 4, twenty bytes */
+		if (sub.tag != SUBPACKET_FINGERPRINT || sub.n != 21 ||
+		    sub.body[0] != 4)
+			continue;
+		for (i = 0; i < 20; i++) {
+			fingerprint[2 * i] = digits[sub.body[1 + i] >> 4];
+			fingerprint[2 * i + 1] = digits[sub.body[1 + i] & 15];
+		}
+		fingerprint[2 * i] = '\0';
+		return true;
+	}
+	return false;
+}
+
+int
+pgp_count_signatures(const void *packets, size_t n)
+{
+	const uint8_t *p = packets, *end = p + n;
+	struct packet packet;
+	int count = 0;
+
+	while (p < end) {
+		if (!take_packet(&p, end, &packet) ||
+		    packet.tag != TAG_SIGNATURE)
+			return -1;
+		count++;
+	}
+	return count;
+}
+
+/* ---------------------------------------------------------------- armour */
+
+/* The line at *p without its end; the last one need not have any. */
+static bool
+take_line(const char **p, const char *end, const char **line, size_t *n)
+{
+	const char *newline = memchr(*p, '\n', (size_t)(end - *p));
+
+	if (*p == end)
+		return false;
+	*line = *p;
+	*n = (size_t)((newline ? newline : end) - *p);
+	*p = newline ? newline + 1 : end;
+	if (*n > 0 && (*line)[*n - 1] == '\r')
+		--*n;
+	return true;
+}
+
+static bool
+line_is(const char *line, size_t n, const char *text)
+{
+	return n == strlen(text) && memcmp(line, text, n) == 0;
+}
+
+/* Base64 (RFC 4648 4) that goes on from line to line. */
+struct base64 {
+	uint32_t bits;
+	size_t digits;
+	size_t padding;
+};
+
+static bool
+add_base64(struct base64 *b, const char *line, size_t n, struct buf *data)
+{
+	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at;
+	uint8_t byte;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (line[i] == '=' && b->padding++ < 2)
+			continue;
+		at = memchr(set, line[i], sizeof(set) - 1);
+		if (at == NULL || b->padding > 0)
+			return false;
+		b->bits = b->bits << 6 | (uint32_t)(at - set);
+		if (b->digits++ % 4 == 0)
+			continue;
+		byte = (uint8_t)(b->bits >> (2 * (4 - b->digits) % 8));
+		buf_add(data, &byte, 1);
+	}
+	return true;
+}
+
+/* Whole groups of four, and no bits are left over. */
+static bool
+is_whole(const struct base64 *b)
+{
+	if (b->digits == 0 || (b->digits + b->padding) % 4 != 0)
+		return false;
+	return b->padding == 0 ||
+	    (b->bits & (b->padding == 1 ? 3 : 15)) == 0;
+}
+
+/* RFC 4880 6.2: lines "Version: ...", then an empty one. */
+static bool
+skip_armour_headers(const char **p, const char *end)
+{
+	const char *line;
+	size_t n;
+
+	while (take_line(p, end, &line, &n)) {
+		if (n == 0)
+			return true;
+		if (memmem(line, n, ": ", 2) == NULL)
+			return false;
+	}
+	return false;
+}
+
+bool
+pgp_read_armour(const char *text, size_t n, struct buf *packets)
+{
+	static const char tail[] = "-----END PGP SIGNATURE-----";
+	struct base64 b = {0, 0, 0};
+	const char *p = text, *end = text + n, *line;
+	size_t m;
+
+	if (!take_line(&p, end, &line, &m) ||
+	    !line_is(line, m, "-----BEGIN PGP SIGNATURE-----") ||
+	    !skip_armour_headers(&p, end))
+		return false;
+	while (take_line(&p, end, &line, &m)) {
+		/* the checksum: gpg compares it */
+		if (m == 5 && line[0] == '=')
+			return is_whole(&b) && take_line(&p, end, &line, &m) &&
+			    line_is(line, m, tail) && p == end;
+		if (line_is(line, m, tail))
+			return is_whole(&b) && p == end;
+		if (!add_base64(&b, line, m, packets))
+			return false;
+	}
+	return false;
 }

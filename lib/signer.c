@@ -402,6 +402,7 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 	if (pgp_take(&s->pool, &ctx, e) < 0)
 		return -1;
 	gpgme_set_pinentry_mode(ctx, GPGME_PINENTRY_MODE_LOOPBACK);
+	gpgme_set_armor(ctx, mode != SIGN_BINARY);
 	gpgme_set_passphrase_cb(ctx, give_passphrase, s);
 	code = gpgme_signers_add(ctx, s->first.key);
 	if (code == 0 && both)
@@ -422,8 +423,17 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 			buf_add(signature, p, size);
 		gpgme_free(p);
 	}
+	gpgme_set_armor(ctx, 1);
 	pgp_give(&s->pool, ctx);
 	return status;
+}
+
+int
+signer_check_rsa(const struct signer *s, struct err *e)
+{
+	if (check_algorithm(s->first.key->subkeys, true, e) < 0)
+		return err_wrap(e, "signing key %s", signer_fingerprint(s));
+	return 0;
 }
 
 const struct buf *

@@ -18,6 +18,15 @@ stored_name(const struct tree *t, const struct manifest_entry *f,
 	return hex;
 }
 
+bool
+tree_is_known(const struct tree *t, const struct manifest_entry *f)
+{
+	const struct manifest_entry *same = t->known ?
+	    manifest_find(t->known, f->path) : NULL;
+
+	return same != NULL && hash_equal(same->sha256, f->sha256);
+}
+
 int
 tree_open(const struct tree *t, const struct manifest_entry *f,
     struct err *e)
@@ -98,6 +107,15 @@ tree_check_hashes(const struct tree *t, struct err *e)
 	status = par_each(t->manifest->n, check_hash, (void *)(uintptr_t)t, e);
 	log_progress_end();
 	return status;
+}
+
+int
+tree_check(const struct tree *t, struct pgp *trusted, int64_t now,
+    struct err *e)
+{
+	if (tree_check_apt(t, trusted, now, e) < 0)
+		return -1;
+	return tree_check_rpm(t, trusted, now, e);
 }
 
 void

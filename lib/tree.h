@@ -24,6 +24,8 @@ struct tree {
 	const struct manifest *known;
 };
 
+/* True if the file was checked with the known tree. */
+bool tree_is_known(const struct tree *t, const struct manifest_entry *f);
 /* A descriptor of the file, yours; ERR_DATA where it is missing. */
 int tree_open(const struct tree *t, const struct manifest_entry *f,
     struct err *e);
@@ -43,6 +45,20 @@ int tree_check_hashes(const struct tree *t, struct err *e);
  * files' hashes are taken from the manifest: check those first.
  */
 int tree_check_apt(const struct tree *t, struct pgp *trusted, int64_t now,
+    struct err *e);
+
+/*
+ * All that dnf and zypper would check, for every repository below rpm/:
+ * repomd.xml by one signature of a trusted key, its revision against `now`,
+ * repomd.xml over its lists, the lists over the same packages, primary over
+ * the files, and each package's own signature and header. The files' hashes
+ * are taken from the manifest: check those first.
+ */
+int tree_check_rpm(const struct tree *t, struct pgp *trusted, int64_t now,
+    struct err *e);
+
+/* Both. */
+int tree_check(const struct tree *t, struct pgp *trusted, int64_t now,
     struct err *e);
 
 /* "Sun, 22 Nov 2026 15:04:05 UTC" (RFC 1123), the form of Release files. */

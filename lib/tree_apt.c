@@ -58,15 +58,6 @@ parse_stanza(const char *from, const char *to, struct stanza *s,
 	return status;
 }
 
-static bool
-is_known(const struct tree *t, const struct manifest_entry *f)
-{
-	const struct manifest_entry *same = t->known ?
-	    manifest_find(t->known, f->path) : NULL;
-
-	return same != NULL && hash_equal(same->sha256, f->sha256);
-}
-
 static int
 check_package(const struct suite_check *c, const struct stanza *s,
     const char *architecture, struct err *e)
@@ -90,7 +81,7 @@ check_package(const struct suite_check *c, const struct stanza *s,
 	    (s->architecture_n != 3 || memcmp(s->architecture, "all", 3) != 0))
 		return err_set(e, ERR_DATA, "lists '%s' of another "
 		    "architecture", path);
-	if (is_known(c->tree, f))
+	if (tree_is_known(c->tree, f))
 		return 0;
 	if (tree_size(c->tree, f, &size, e) < 0)
 		return -1;

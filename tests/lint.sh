@@ -135,7 +135,7 @@ declare -A layers=(
     [os]='log cleanup secret conf fs hash out gzip archive run sandbox pgp
         keyring signer par background report tool'
     [net]='http'
-    [pkg]='deb control manifest drop release tree rpm'
+    [pkg]='deb control manifest drop release build tree rpm repodata'
 )
 declare -A below=(
     [base]='base' [os]='base os' [net]='base os net' [pkg]='base os pkg'
