@@ -344,7 +344,7 @@ intake_complete(struct intake *in, struct err *e)
 	if (link_rest(in, e) < 0 || write_manifest(in, e) < 0)
 		return -1;
 	tree.dir = in->dir;
-	return tree_check_apt(&tree, in->trusted, (int64_t)time(NULL), e);
+	return tree_check(&tree, in->trusted, (int64_t)time(NULL), e);
 }
 
 int

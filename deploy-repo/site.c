@@ -251,7 +251,7 @@ site_verify(const struct site *s, uint64_t serial, struct err *e)
 	if (status == 0)
 		status = tree_check_hashes(&tree, e);
 	if (status == 0)
-		status = tree_check_apt(&tree, pgp, (int64_t)time(NULL), e);
+		status = tree_check(&tree, pgp, (int64_t)time(NULL), e);
 	close(tree.dir);
 out:
 	pgp_close(pgp);

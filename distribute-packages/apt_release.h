@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "distribute-packages/index.h"
+#include "distribute-packages/suite.h"
 #include "lib/buf.h"
 #include "lib/conf.h"
 #include "lib/manifest.h"

@@ -9,59 +9,99 @@
 
 #define MOST_PRINTED 50
 
+/* What became of the items. */
+struct tally {
+	size_t added;
+	size_t known;
+	size_t failed;
+};
+
+static void
+print_added(struct tally *t, const struct suite *s, const char *name,
+    const char *version, const char *architecture)
+{
+	if (t->added++ < MOST_PRINTED)
+		log_notice("+ %s %s %s %s", s->name, name, version,
+		    architecture);
+}
+
 /*
  * The pool never changes: a name that was published stands for its content
  * for good, because clients and mirrors hold indexes that say so.
- * Returns 1 if the package is published already, 0 if it is new, or -1.
  */
 static int
-compare_with_published(const struct publication *p, const char *suite,
-    const struct deb *d, struct err *e)
+add_deb(const struct publication *p, struct suite *s, const struct deb *d,
+    struct tally *t, struct err *e)
 {
-	char *file = deb_file_name(d);
-	char *path = mem_format("apt/pool/%s/main/%s", suite, file);
-	const struct ledger_entry *old = ledger_find(&p->last.ledger, path);
-	int status = 0;
+	char *path = suite_deb_path(s, d);
+	int published = ledger_compare(&p->last.ledger, path,
+	    d->digest.sha256, e);
 
-	if (old != NULL && !hash_equal(old->sha256, d->digest.sha256))
-		status = err_set(e, ERR_DATA, "'%s' was published with other "
-		    "content: give the package a new version", path);
-	else if (old != NULL && old->state == LEDGER_LIVE)
-		status = 1;
 	free(path);
-	free(file);
-	return status;
+	if (published < 0)
+		return -1;
+	t->known += published > 0;
+	if (published == 0) {
+		suite_add_deb(s, d);
+		print_added(t, s, d->package, d->version, d->architecture);
+	}
+	return 0;
+}
+
+static int
+add_rpm(const struct publication *p, struct suite *s,
+    const struct signed_rpm *r, struct tally *t, struct err *e)
+{
+	struct strv basearches = STRV_INIT;
+	int published = 0;
+	char *path;
+	size_t i, added = 0;
+
+	suite_basearches(s, r->arch, &basearches);
+	for (i = 0; i < basearches.n && published >= 0; i++) {
+		path = suite_rpm_path(s, basearches.v[i], r->file);
+		published = ledger_compare(&p->last.ledger, path, r->content,
+		    e);
+		free(path);
+		if (published == 0) {
+			suite_add_rpm(s, r, basearches.v[i]);
+			added++;
+		}
+	}
+	strv_clear(&basearches);
+	if (added > 0)
+		print_added(t, s, r->name, r->evr, r->arch);
+	else
+		t->known++;
+	return published < 0 ? -1 : 0;
 }
 
 static int
 add_packages(const struct publication *p, struct suite *s,
     const struct collection *c, struct err *e)
 {
-	size_t i, failed = 0, added = 0, known = 0;
+	struct tally t = {0, 0, 0};
 	struct err one = ERR_INIT;
+	const struct item *item;
+	int status;
 
-	for (i = 0; i < c->n; i++) {
-		switch (compare_with_published(p, s->name, &c->v[i], &one)) {
-		case -1:
-			if (failed++ > 0)
-				log_error("%s", one.text);
-			else
-				*e = one;
+	for (item = c->v; item < c->v + c->n; item++) {
+		status = item->format == FORMAT_RPM ?
+		    add_rpm(p, s, &item->rpm, &t, &one) :
+		    add_deb(p, s, &item->deb, &t, &one);
+		if (status == 0)
 			continue;
-		case 1:
-			known++;
-			continue;
-		}
-		suite_add(s, &c->v[i]);
-		if (added++ < MOST_PRINTED)
-			log_notice("+ %s %s %s %s", s->name, c->v[i].package,
-			    c->v[i].version, c->v[i].architecture);
+		if (t.failed++ > 0)
+			log_error("%s", one.text);
+		else
+			*e = one;
 	}
-	if (added > MOST_PRINTED)
-		log_notice("+ %s and %zu more", s->name, added - MOST_PRINTED);
-	if (known > 0)
-		log_notice("%zu packages are published already", known);
-	return failed > 0 ? -1 : 0;
+	if (t.added > MOST_PRINTED)
+		log_notice("+ %s and %zu more", s->name,
+		    t.added - MOST_PRINTED);
+	if (t.known > 0)
+		log_notice("%zu packages are published already", t.known);
+	return t.failed > 0 ? -1 : 0;
 }
 
 static int
@@ -72,7 +112,10 @@ by_path(const void *a, const void *b)
 	return strcmp((*x)->path, (*y)->path);
 }
 
-/* Two builds may bring the same package for all architectures. */
+/*
+ * Two builds may bring the same package for all architectures; as rpms they
+ * were signed one by one, so it is their content that must be the same.
+ */
 static int
 drop_repeated(struct suite *s, struct err *e)
 {
@@ -87,7 +130,7 @@ drop_repeated(struct suite *s, struct err *e)
 	for (i = 1; i < s->n && status == 0; i++) {
 		if (by_path(&v[i - 1], &v[i]) != 0)
 			continue;
-		if (hash_equal(v[i - 1]->sha256, v[i]->sha256))
+		if (hash_equal(v[i - 1]->content, v[i]->content))
 			v[i - 1]->is_dropped = true;
 		else
 			status = err_set(e, ERR_DATA, "'%s' comes twice, with "
@@ -110,8 +153,7 @@ apply_keep(struct suite *s, uint64_t keep, struct err *e)
 	for (i = s->n; i-- > 0;) {
 		p = &s->v[i];
 		newer = i + 1 < s->n ? &s->v[i + 1] : NULL;
-		if (newer == NULL || strcmp(p->name, newer->name) != 0 ||
-		    strcmp(p->architecture, newer->architecture) != 0)
+		if (newer == NULL || !pkg_is_same(p, newer))
 			count = 0;
 		if (++count <= keep || keep == 0)
 			continue;
@@ -134,7 +176,9 @@ build(struct publication *p, const char *release, struct err *e)
 	struct suite *s = publication_suite(p, name, e);
 	struct collection c = {NULL, 0};
 	struct collect_options o = {
-		.conf = p->conf, .release = release, .from = &options.from,
+		.conf = p->conf, .release = release, .suite = s,
+		.last = &p->last, .store = &p->store, .signer = p->signer,
+		.date = p->date, .from = &options.from,
 		.is_partial = options.is_partial,
 		.is_dry_run = p->call->is_dry_run,
 	};
@@ -142,10 +186,9 @@ build(struct publication *p, const char *release, struct err *e)
 
 	if (s == NULL)
 		return -1;
-	o.architectures = &s->architectures;
 	if (publication_await_signer(p, e) < 0)
 		return -1;
-	status = collect(&p->store, &o, &c, e);
+	status = collect(&o, &c, e);
 	if (status == 0)
 		status = add_packages(p, s, &c, e);
 	collection_clear(&c);

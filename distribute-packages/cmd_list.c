@@ -23,8 +23,8 @@ print_suite(struct report *r, const struct suite *s)
 	for (p = s->v; p < s->v + s->n; p++) {
 		snprintf(size, sizeof(size), "%" PRIu64, p->size);
 		hash_hex(p->sha256, hex);
-		report_row(r, s->name, "deb", p->architecture, p->name,
-		    p->version, size, hex, p->path);
+		report_row(r, s->name, format_name(p->format),
+		    p->architecture, p->name, p->version, size, hex, p->path);
 	}
 }
 

@@ -5,6 +5,17 @@
 #include "distribute-packages/publication.h"
 #include "lib/log.h"
 
+/* Of an rpm without its release, too: then it is as a .deb's. */
+static bool
+has_version(const struct pkg *p, const char *version)
+{
+	size_t n = strlen(version);
+
+	return strcmp(p->version, version) == 0 ||
+	    (p->format == FORMAT_RPM &&
+	    strncmp(p->version, version, n) == 0 && p->version[n] == '-');
+}
+
 /* How many packages were marked. */
 static size_t
 remove_from(struct suite *s, const char *name, const char *version)
@@ -13,7 +24,7 @@ remove_from(struct suite *s, const char *name, const char *version)
 
 	for (i = 0; i < s->n; i++) {
 		if (s->v[i].is_dropped || strcmp(s->v[i].name, name) != 0 ||
-		    (version && strcmp(s->v[i].version, version) != 0))
+		    (version && !has_version(&s->v[i], version)))
 			continue;
 		suite_drop(s, &s->v[i], "withdrawn");
 		found++;
@@ -41,6 +52,7 @@ remove_one(struct publication *p, const char *arg, struct err *e)
 static void
 warn_of_empty(const struct suite *s)
 {
+	const struct rpm_repository *r;
 	size_t i, j;
 
 	for (i = 0; i < s->changed.n; i++) {
@@ -50,6 +62,16 @@ warn_of_empty(const struct suite *s)
 		if (j == s->n)
 			log_warning("suite %s has no package left for %s",
 			    s->name, s->changed.v[i]);
+	}
+	for (i = 0; i < s->n_repositories; i++) {
+		r = &s->repositories[i];
+		for (j = 0; j < s->n; j++)
+			if (s->v[j].format == FORMAT_RPM &&
+			    strcmp(s->v[j].basearch, r->basearch) == 0)
+				break;
+		if (r->is_changed && j == s->n)
+			log_warning("suite %s has no package left for %s",
+			    s->name, r->basearch);
 	}
 }
 

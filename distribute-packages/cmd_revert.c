@@ -13,7 +13,6 @@ revert_suite(struct suite *s, const struct conf *conf,
 {
 	const char *name = s->name;
 	struct suite old = {.name = NULL};
-	size_t i;
 
 	if (suite_open(&old, conf, name, e) < 0 ||
 	    suite_read(&old, then, e) < 0) {
@@ -21,12 +20,26 @@ revert_suite(struct suite *s, const struct conf *conf,
 		return -1;
 	}
 	/* Every index is written again: most of them differ. */
-	for (i = 0; i < old.architectures.n; i++)
-		strv_add(&old.changed, old.architectures.v[i]);
+	suite_touch_all(&old);
 	suite_clear(s);
 	*s = old;
 	log_notice("suite %s: %zu packages as they were", s->name, s->n);
 	return 0;
+}
+
+static bool
+has_suite(const struct manifest *m, const char *name)
+{
+	bool found = false;
+	char *suite;
+	size_t i;
+
+	for (i = 0; i < m->n && !found; i++) {
+		suite = suite_of_path(m->v[i].path);
+		found = suite != NULL && strcmp(suite, name) == 0;
+		free(suite);
+	}
+	return found;
 }
 
 /* A suite that did not exist then stays as it is now. */
@@ -36,16 +49,13 @@ open_suites(struct publication *p, const struct manifest *then,
 {
 	const char *name;
 	bool existed;
-	char *path;
 	size_t i;
 
 	for (i = 0; i < p->published.n; i++) {
 		name = p->published.v[i];
 		if (options.suite != NULL && strcmp(options.suite, name) != 0)
 			continue;
-		path = mem_format("apt/dists/%s/Release", name);
-		existed = manifest_find(then, path) != NULL;
-		free(path);
+		existed = has_suite(then, name);
 		if (!existed)
 			log_notice("suite %s did not exist then: it stays as "
 			    "it is", name);
@@ -69,6 +79,7 @@ revert(struct publication *p, uint64_t serial, struct err *e)
 	if (status == 0)
 		status = open_suites(p, &then.manifest, e);
 	tree = store_tree(&p->store, &then);
+	p->may_be_foreign = true;
 	for (i = 0; i < p->n_suites && status == 0; i++)
 		status = revert_suite(&p->suites[i], p->conf, &tree, e);
 	if (status == 0)

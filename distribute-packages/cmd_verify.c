@@ -53,7 +53,7 @@ verify(const struct conf *conf, const struct tree *t, const struct buf *text,
 	if (status == 0)
 		status = tree_check_hashes(t, e);
 	if (status == 0)
-		status = tree_check_apt(t, pgp, (int64_t)time(NULL), e);
+		status = tree_check(t, pgp, (int64_t)time(NULL), e);
 	if (status == 0)
 		log_notice("good: generation %" PRIu64 ", %s, %zu files",
 		    t->manifest->serial, t->manifest->release,

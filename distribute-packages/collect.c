@@ -1,6 +1,5 @@
-#include "distribute-packages/collect.h"
+#include "distribute-packages/collect_read.h"
 
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,16 +11,6 @@
 #include "lib/mem.h"
 #include "lib/par.h"
 #include "lib/path.h"
-#include "lib/release.h"
-
-/* A directory that packages lie in. */
-struct place {
-	char *label;		/* for messages */
-	int dir;
-	char *architecture;	/* of its build; NULL: any of the suite's */
-	bool is_drop;
-	struct manifest manifest;	/* of a drop */
-};
 
 struct file {
 	size_t place;
@@ -29,7 +18,6 @@ struct file {
 };
 
 struct collecting {
-	struct store *store;
 	const struct collect_options *options;
 	struct strv allowed;	/* names and patterns */
 	struct place *places;
@@ -37,7 +25,7 @@ struct collecting {
 	struct file *files;
 	size_t n_files;
 	size_t cap_files;
-	struct deb *debs;	/* one for each file */
+	struct item *items;	/* one for each file */
 	uint64_t bytes;
 };
 
@@ -66,14 +54,6 @@ add_file(struct collecting *c, const char *name, uint64_t size)
 
 /* ------------------------------------------------------- finding the files */
 
-/* "amd64-deb": amd64, yours; NULL for a build of another format. */
-static char *
-build_architecture(const char *build)
-{
-	return path_ends_with(build, "-deb") ?
-	    mem_dupn(build, strlen(build) - strlen("-deb")) : NULL;
-}
-
 static int
 find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 {
@@ -91,8 +71,7 @@ find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 		    "--partial", build, c->options->release);
 	log_notice("build %s: drop %s", build, name);
 	p = add_place(c, name, -1);
-	p->architecture = build_architecture(build);
-	p->is_drop = true;
+	p->is_drop = build_parse(build, &p->build);
 	dir = p->dir = drop_open_packages(inbox, name, &p->manifest, e);
 	if (dir < 0)
 		return -1;
@@ -147,10 +126,8 @@ find_in_directory(struct collecting *c, const char *path, struct err *e)
 	add_place(c, mem_dup(path), dir);
 	status = fs_list(dir, &names, e);
 	for (i = 0; i < names.n && status == 0; i++) {
-		if (path_ends_with(names.v[i], ".rpm"))
-			status = err_set(e, ERR_DATA, "'%s/%s': this version "
-			    "publishes .deb packages only", path, names.v[i]);
-		if (!path_ends_with(names.v[i], ".deb"))
+		if (!path_ends_with(names.v[i], ".deb") &&
+		    !path_ends_with(names.v[i], ".rpm"))
 			continue;
 		if (fstatat(dir, names.v[i], &st, 0) < 0)
 			st.st_size = 0;
@@ -159,77 +136,9 @@ find_in_directory(struct collecting *c, const char *path, struct err *e)
 	}
 	strv_clear(&names);
 	if (status == 0 && n == 0)
-		status = err_set(e, ERR_MISSING, "no .deb in '%s'", path);
+		status = err_set(e, ERR_MISSING, "no .deb and no .rpm in "
+		    "'%s'", path);
 	return status;
-}
-
-static int
-find_builds(const struct conf *conf, struct strv *builds, struct err *e)
-{
-	char *architecture;
-	size_t i;
-
-	conf_list(conf, "release", "builds", builds);
-	for (i = 0; i < builds->n; i++) {
-		architecture = build_architecture(builds->v[i]);
-		if (architecture == NULL)
-			return err_set(e, ERR_CONFIG, "[release] builds: this "
-			    "version publishes .deb packages only: take '%s' "
-			    "out", builds->v[i]);
-		free(architecture);
-	}
-	return 0;
-}
-
-/* --------------------------------------------------------- one package */
-
-static bool
-is_allowed(const struct collecting *c, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < c->allowed.n; i++)
-		if (fnmatch(c->allowed.v[i], name, 0) == 0)
-			return true;
-	return false;
-}
-
-/* Does this package belong to the build and to the release? */
-static int
-judge(const struct collecting *c, const struct place *place,
-    const struct deb *d, struct err *e)
-{
-	bool is_all = strcmp(d->architecture, "all") == 0;
-
-	if (!is_allowed(c, d->package))
-		return err_set(e, ERR_DATA, "package '%s' is not on the list "
-		    "[release] packages", d->package);
-	if (place->architecture != NULL && !is_all &&
-	    strcmp(d->architecture, place->architecture) != 0)
-		return err_set(e, ERR_DATA, "architecture is %s, and the build "
-		    "is of %s", d->architecture, place->architecture);
-	if (!is_all && !strv_has(c->options->architectures, d->architecture))
-		return err_set(e, ERR_DATA, "architecture '%s' is not one of "
-		    "the suite's", d->architecture);
-	if (!release_has_version(c->options->release, d->version))
-		return err_set(e, ERR_DATA, "version is %s, and the release "
-		    "is %s", d->version, c->options->release);
-	return 0;
-}
-
-static int
-check_digest(const struct place *place, const char *name,
-    const struct deb *d, struct err *e)
-{
-	const struct manifest_entry *f;
-
-	if (!place->is_drop)
-		return 0;
-	f = manifest_find(&place->manifest, name);
-	if (f != NULL && hash_equal(f->sha256, d->digest.sha256))
-		return 0;
-	return err_set(e, ERR_DATA, "does not have the hash that its "
-	    MANIFEST_NAME " lists");
 }
 
 static int
@@ -238,51 +147,48 @@ read_package(size_t i, void *arg, struct err *e)
 	struct collecting *c = arg;
 	const struct file *f = &c->files[i];
 	const struct place *place = &c->places[f->place];
-	struct deb *d = &c->debs[i];
-	struct out *copy;
-	int fd, status;
 
-	fd = fs_open(place->dir, f->name, e);
-	if (fd < 0)
+	if (collect_read(c->options, &c->allowed, place, f->name,
+	    &c->items[i], e) < 0)
 		return err_wrap(e, "%s", place->label);
-	copy = c->options->is_dry_run ? NULL :
-	    out_object(c->store->objects, &d->digest);
-	status = deb_read(fd, f->name, copy, d, e);
-	close(fd);
-	if (status == 0 && (check_digest(place, f->name, d, e) < 0 ||
-	    judge(c, place, d, e) < 0))
-		status = err_wrap(e, "%s", f->name);
-	/* Only what was found good gets its name in the store. */
-	if (status == 0 && copy != NULL)
-		status = out_commit(copy, e);
-	else
-		out_discard(copy);
-	return status < 0 ? err_wrap(e, "%s", place->label) : 0;
+	return 0;
 }
 
 /* --------------------------------------------------------- all of them */
+
+/* Is there a package that this build makes? */
+static bool
+has_build(const struct collecting *c, const struct build *b)
+{
+	const char *wanted = b->format == FORMAT_RPM ?
+	    build_to_rpm(b->architecture) : b->architecture;
+	const struct item *item;
+	const char *has;
+
+	for (item = c->items; item < c->items + c->n_files; item++) {
+		has = item->format == FORMAT_RPM ? item->rpm.arch :
+		    item->deb.architecture;
+		if (item->format == b->format && strcmp(has, wanted) == 0)
+			return true;
+	}
+	return false;
+}
 
 /* With --from there are no drops to count: each build needs a package. */
 static int
 check_builds(const struct collecting *c, const struct strv *builds,
     struct err *e)
 {
-	char *architecture;
-	size_t i, j;
+	struct build b;
+	size_t i;
 
 	if (c->options->from->n == 0 || c->options->is_partial)
 		return 0;
-	for (i = 0; i < builds->n; i++) {
-		architecture = build_architecture(builds->v[i]);
-		for (j = 0; j < c->n_files; j++)
-			if (strcmp(c->debs[j].architecture, architecture) == 0)
-				break;
-		free(architecture);
-		if (j == c->n_files)
+	for (i = 0; i < builds->n; i++)
+		if (build_parse(builds->v[i], &b) && !has_build(c, &b))
 			return err_set(e, ERR_MISSING, "no package of build "
 			    "%s: give its directory too, or --partial",
 			    builds->v[i]);
-	}
 	return 0;
 }
 
@@ -306,7 +212,6 @@ collecting_clear(struct collecting *c)
 
 	for (i = 0; i < c->n_places; i++) {
 		free(c->places[i].label);
-		free(c->places[i].architecture);
 		manifest_clear(&c->places[i].manifest);
 		if (c->places[i].dir >= 0)
 			close(c->places[i].dir);
@@ -318,23 +223,24 @@ collecting_clear(struct collecting *c)
 	strv_clear(&c->allowed);
 }
 
+/* The suite has looked at the names of the builds. */
 int
-collect(struct store *store, const struct collect_options *o,
-    struct collection *result, struct err *e)
+collect(const struct collect_options *o, struct collection *result,
+    struct err *e)
 {
-	struct collecting c = {.store = store, .options = o};
+	struct collecting c = {.options = o};
 	struct strv builds = STRV_INIT;
-	int status = find_builds(o->conf, &builds, e);
+	int status;
 
+	conf_list(o->conf, "release", "builds", &builds);
 	conf_list(o->conf, "release", "packages", &c.allowed);
-	if (status == 0)
-		status = find_files(&c, &builds, e);
+	status = find_files(&c, &builds, e);
 	if (status == 0 && c.n_files == 0)
 		status = err_set(e, ERR_MISSING, "no package of release %s",
 		    o->release);
 	if (status == 0) {
-		c.debs = mem_zero(c.n_files, sizeof(*c.debs));
-		result->v = c.debs;
+		c.items = mem_zero(c.n_files, sizeof(*c.items));
+		result->v = c.items;
 		result->n = c.n_files;
 		log_progress_start("checking packages", c.bytes);
 		status = par_each(c.n_files, read_package, &c, e);
@@ -352,8 +258,10 @@ collection_clear(struct collection *c)
 {
 	size_t i;
 
-	for (i = 0; i < c->n; i++)
-		deb_clear(&c->v[i]);
+	for (i = 0; i < c->n; i++) {
+		deb_clear(&c->v[i].deb);
+		signed_rpm_clear(&c->v[i].rpm);
+	}
 	free(c->v);
 	*c = (struct collection){NULL, 0};
 }

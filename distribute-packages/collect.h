@@ -1,6 +1,7 @@
 /*
  * The packages that a release brings: from the drops in the inbox, or from
- * directories, each opened and checked, and copied into the store on the way.
+ * directories, each opened and checked, and copied into the store on the way;
+ * rpms are signed on that way, too.
  */
 #ifndef COLLECT_H
 #define COLLECT_H
@@ -8,7 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "distribute-packages/store.h"
+#include "distribute-packages/rpm_build.h"
+#include "distribute-packages/suite.h"
 #include "lib/conf.h"
 #include "lib/deb.h"
 #include "lib/err.h"
@@ -16,24 +18,37 @@
 struct collect_options {
 	const struct conf *conf;
 	const char *release;
-	const struct strv *architectures;	/* of the suite */
+	const struct suite *suite;
+	const struct generation *last;
+	const struct store *store;
+	struct signer *signer;		/* loaded */
+	int64_t date;
 	const struct strv *from;	/* directories; none: the inbox */
 	bool is_partial;		/* a build may be missing */
 	bool is_dry_run;		/* nothing is copied */
 };
 
+/* A package that was found good. */
+struct item {
+	enum package_format format;
+	bool is_published;	/* an rpm that is live under all its names */
+	struct deb deb;
+	struct signed_rpm rpm;
+};
+
 struct collection {
-	struct deb *v;
+	struct item *v;
 	size_t n;
 };
 
 /*
  * ERR_MISSING: a build has no complete drop, a directory is not there.
- * ERR_DATA: a hash, a name, a version, an architecture, a package is wrong;
- * each of them is reported.
+ * ERR_DATA: a hash, a name, a version, an architecture, a package is wrong,
+ * or, of an rpm, other content was published under its name; each of them is
+ * reported.
  */
-int collect(struct store *store, const struct collect_options *o,
-    struct collection *c, struct err *e);
+int collect(const struct collect_options *o, struct collection *c,
+    struct err *e);
 void collection_clear(struct collection *c);
 
 #endif

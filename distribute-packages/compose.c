@@ -1,8 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "distribute-packages/apt_release.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/compose.h"
 #include "lib/par.h"
 #include "lib/path.h"
 
@@ -17,10 +16,9 @@ is_opened(const struct publication *p, const char *name)
 	return false;
 }
 
-/* Stores the bytes as an object and lists them at path. */
-static int
-add_file(struct publication *p, const char *path, const void *data, size_t n,
-    struct err *e)
+int
+compose_file(struct publication *p, const char *path, const void *data,
+    size_t n, struct err *e)
 {
 	struct digest d;
 	struct out *o = out_file(p->store.objects, NULL, 0644, OUT_LATER, &d);
@@ -32,153 +30,107 @@ add_file(struct publication *p, const char *path, const void *data, size_t n,
 	return 0;
 }
 
-/* ------------------------------------------------------------- indexes */
-
-/* One index to be written, by one of several threads. */
-struct index_job {
-	struct publication *p;
-	const struct suite *suite;
-	const char *architecture;
-	struct digest plain;
-	struct digest packed;
-};
-
-struct index_jobs {
-	struct index_job *v;
-	size_t n;
-};
-
-static int
-write_index(size_t i, void *arg, struct err *e)
+static bool
+is_package(const char *path)
 {
-	struct index_job *job = &((struct index_jobs *)arg)->v[i];
-	int objects = job->p->store.objects;
-	struct out *o;
-
-	o = out_tee(
-	    out_file(objects, NULL, 0644, OUT_LATER, &job->plain),
-	    out_gzip(out_file(objects, NULL, 0644, OUT_LATER, &job->packed)));
-	index_write(job->suite, job->architecture, o);
-	if (out_commit(o, e) < 0)
-		return err_wrap(e, "index of %s %s", job->suite->name,
-		    job->architecture);
-	return 0;
+	return path_starts_with(path, "apt/pool/") ||
+	    (path_starts_with(path, "rpm/") && path_ends_with(path, ".rpm"));
 }
 
-/* Packages or Packages.gz, under its name and under its hash. */
-static void
-list_index(struct publication *p, const struct suite *s,
-    const char *architecture, const char *name,
-    const uint8_t sha256[HASH_SIZE])
-{
-	char *dir = mem_format("apt/dists/%s/main/binary-%s", s->name,
-	    architecture);
-	char *path = mem_format("%s/%s", dir, name), hex[HASH_HEX];
-
-	manifest_add(&p->next.manifest, path, sha256);
-	free(path);
-	hash_hex(sha256, hex);
-	path = mem_format("%s/by-hash/SHA256/%s", dir, hex);
-	manifest_add(&p->next.manifest, path, sha256);
-	free(path);
-	free(dir);
-}
-
-static const struct manifest_entry *
-last_index(const struct publication *p, const struct suite *s,
-    const char *architecture, const char *name)
-{
-	char *path = mem_format("apt/dists/%s/main/binary-%s/%s", s->name,
-	    architecture, name);
-	const struct manifest_entry *f = manifest_find(&p->last.manifest,
-	    path);
-
-	free(path);
-	return f;
-}
-
-/* An index in which nothing changed is taken over; the others are jobs. */
-static void
-plan_index(struct publication *p, const struct suite *s,
-    const char *architecture, struct index_jobs *jobs)
-{
-	const struct manifest_entry *plain, *packed;
-
-	plain = last_index(p, s, architecture, "Packages");
-	packed = last_index(p, s, architecture, "Packages.gz");
-	if (plain != NULL && packed != NULL &&
-	    !strv_has(&s->changed, architecture)) {
-		list_index(p, s, architecture, "Packages", plain->sha256);
-		list_index(p, s, architecture, "Packages.gz", packed->sha256);
-		return;
-	}
-	jobs->v = mem_resize(jobs->v, jobs->n + 1, sizeof(*jobs->v));
-	jobs->v[jobs->n++] = (struct index_job){.p = p, .suite = s,
-	    .architecture = architecture};
-}
-
-static void
-plan_suite(struct publication *p, const struct suite *s,
-    struct index_jobs *jobs)
-{
-	size_t i;
-
-	for (i = 0; i < s->n; i++)
-		manifest_add(&p->next.manifest, s->v[i].path, s->v[i].sha256);
-	for (i = 0; i < s->architectures.n; i++)
-		plan_index(p, s, s->architectures.v[i], jobs);
-}
-
+/* What a client that holds an older index may still ask for. */
 static bool
 is_kept_in_ledger(const char *path)
 {
-	return path_starts_with(path, "apt/pool/") ||
-	    strstr(path, "/by-hash/") != NULL;
+	return is_package(path) || strstr(path, "/by-hash/") != NULL ||
+	    (path_starts_with(path, "rpm/") &&
+	    path_ends_with(path, ".xml.gz"));
 }
+
+void
+compose_take_over(struct publication *p, const struct manifest_entry *f)
+{
+	const struct ledger_entry *l = is_kept_in_ledger(f->path) ?
+	    ledger_find(&p->last.ledger, f->path) : NULL;
+
+	/* what has retired is compose_ledger's to judge */
+	if (l == NULL || l->state == LEDGER_LIVE)
+		manifest_add(&p->next.manifest, f->path, f->sha256);
+}
+
+/* ------------------------------------------------------------- indexes */
 
 /* The suites that this run does not touch stay as they are. */
 static void
 take_over_others(struct publication *p)
 {
 	const struct manifest *last = &p->last.manifest;
-	const struct ledger_entry *l;
-	const char *path;
 	char *suite;
 	size_t i;
 
 	for (i = 0; i < last->n; i++) {
-		path = last->v[i].path;
-		suite = suite_of_path(path);
-		if (suite != NULL && !is_opened(p, suite)) {
-			/* what has retired is compose_ledger's to judge */
-			l = is_kept_in_ledger(path) ?
-			    ledger_find(&p->last.ledger, path) : NULL;
-			if (l == NULL || l->state == LEDGER_LIVE)
-				manifest_add(&p->next.manifest, path,
-				    last->v[i].sha256);
-		}
+		suite = suite_of_path(last->v[i].path);
+		if (suite != NULL && !is_opened(p, suite))
+			compose_take_over(p, &last->v[i]);
 		free(suite);
 	}
+}
+
+static int
+write_index(size_t i, void *arg, struct err *e)
+{
+	struct index_job *job = &((struct index_jobs *)arg)->v[i];
+	int objects = job->p->store.objects;
+	struct out *plain, *packed;
+
+	packed = out_gzip(out_file(objects, NULL, 0644, OUT_LATER,
+	    &job->packed));
+	/* dnf never asks for a list that is not packed */
+	plain = job->repository ? out_nowhere(&job->plain) :
+	    out_file(objects, NULL, 0644, OUT_LATER, &job->plain);
+	plain = out_tee(plain, packed);
+	if (job->repository != NULL)
+		rpm_index_write(job->suite, job->repository->basearch,
+		    job->list, plain);
+	else
+		apt_index_write(job->suite, job->architecture, plain);
+	return out_commit(plain, e) < 0 ? err_wrap(e, "index of %s %s",
+	    job->suite->name, job->repository ? job->repository->basearch :
+	    job->architecture) : 0;
+}
+
+struct index_job *
+compose_add_job(struct index_jobs *jobs, struct publication *p,
+    const struct suite *s)
+{
+	jobs->v = mem_resize(jobs->v, jobs->n + 1, sizeof(*jobs->v));
+	jobs->v[jobs->n] = (struct index_job){.p = p, .suite = s};
+	return &jobs->v[jobs->n++];
 }
 
 int
 compose_indexes(struct publication *p, struct err *e)
 {
 	struct index_jobs jobs = {NULL, 0};
-	struct index_job *job;
+	struct suite *s;
 	size_t i;
-	int status;
+	int status = 0;
 
 	take_over_others(p);
-	for (i = 0; i < p->n_suites; i++)
-		plan_suite(p, &p->suites[i], &jobs);
-	status = par_each(jobs.n, write_index, &jobs, e);
+	for (s = p->suites; s < p->suites + p->n_suites && status == 0; s++) {
+		for (i = 0; i < s->n; i++)
+			manifest_add(&p->next.manifest, s->v[i].path,
+			    s->v[i].sha256);
+		if (s->has_apt)
+			compose_plan_apt(p, s, &jobs);
+		status = compose_plan_rpm(p, s, &jobs, e);
+	}
+	if (status == 0)
+		status = par_each(jobs.n, write_index, &jobs, e);
 	for (i = 0; i < jobs.n && status == 0; i++) {
-		job = &jobs.v[i];
-		list_index(p, job->suite, job->architecture, "Packages",
-		    job->plain.sha256);
-		list_index(p, job->suite, job->architecture, "Packages.gz",
-		    job->packed.sha256);
+		if (jobs.v[i].repository != NULL)
+			compose_list_rpm(&jobs.v[i]);
+		else
+			compose_list_apt(&jobs.v[i]);
 	}
 	free(jobs.v);
 	manifest_sort(&p->next.manifest);
@@ -209,25 +161,57 @@ retire(struct publication *p, const struct ledger_entry *old,
 	if (old->state != LEDGER_GONE &&
 	    since + grace_of(p, old->path) > p->date)
 		manifest_add(stays, old->path, old->sha256);
-	else if (path_starts_with(old->path, "apt/pool/"))
+	else if (is_package(old->path))
 		since = LEDGER_GONE;
 	else
 		return;
-	ledger_add(&p->next.ledger, old->path, old->sha256, since);
+	ledger_add(&p->next.ledger, old->path, old->sha256, old->content,
+	    since);
+}
+
+/* What the names of new packages stand for, sorted by path. */
+static void
+find_contents(const struct publication *p, struct manifest *contents)
+{
+	const struct suite *s;
+	size_t i;
+
+	for (s = p->suites; s < p->suites + p->n_suites; s++)
+		for (i = 0; i < s->n; i++)
+			if (s->v[i].is_new)
+				manifest_add(contents, s->v[i].path,
+				    s->v[i].content);
+	manifest_sort(contents);
+}
+
+static void
+add_live(struct publication *p, const struct manifest_entry *f,
+    const struct manifest *contents)
+{
+	const struct ledger_entry *old = ledger_find(&p->last.ledger, f->path);
+	const struct manifest_entry *new = manifest_find(contents, f->path);
+	const uint8_t *content = NULL;
+
+	if (old != NULL)
+		content = old->content;
+	else if (new != NULL)
+		content = new->sha256;
+	ledger_add(&p->next.ledger, f->path, f->sha256, content,
+	    LEDGER_LIVE);
 }
 
 void
 compose_ledger(struct publication *p)
 {
 	const struct manifest *m = &p->next.manifest;
-	struct manifest stays = MANIFEST_INIT;
+	struct manifest stays = MANIFEST_INIT, contents = MANIFEST_INIT;
 	const struct ledger_entry *old;
 	size_t i;
 
+	find_contents(p, &contents);
 	for (i = 0; i < m->n; i++)
 		if (is_kept_in_ledger(m->v[i].path))
-			ledger_add(&p->next.ledger, m->v[i].path,
-			    m->v[i].sha256, LEDGER_LIVE);
+			add_live(p, &m->v[i], &contents);
 	for (i = 0; i < p->last.ledger.n; i++) {
 		old = &p->last.ledger.v[i];
 		if (manifest_find(m, old->path) == NULL)
@@ -239,172 +223,139 @@ compose_ledger(struct publication *p)
 		    stays.v[i].sha256);
 	manifest_sort(&p->next.manifest);
 	manifest_clear(&stays);
+	manifest_clear(&contents);
 }
 
-/* ------------------------------------------------------------- Release */
+/* ------------------------------------------------- what is to be signed */
 
-/* One file to be signed, by one of several threads. */
-struct sign_job {
-	struct publication *p;
-	const struct buf *text;
-	enum sign_mode mode;
-	struct buf signature;
-};
-
-static int
-sign_release(size_t i, void *arg, struct err *e)
+void
+compose_add_text(struct signing *t, char *path, struct buf text)
 {
-	struct sign_job *job = &((struct sign_job *)arg)[i];
-
-	return signer_sign(job->p->signer, job->mode, job->text->p,
-	    job->text->n, false, &job->signature, e);
+	t->texts = mem_resize(t->texts, t->n_texts + 1, sizeof(*t->texts));
+	t->texts[t->n_texts++] = (struct signed_text){path, text};
 }
 
-static int
-add_release(struct publication *p, const struct suite *s, const char *name,
-    const struct buf *data, struct err *e)
+void
+compose_add_signature(struct signing *t, char *path, enum sign_mode mode,
+    bool first_only)
 {
-	char *path = mem_format("apt/dists/%s/%s", s->name, name);
-	int status = add_file(p, path, data->p, data->n, e);
-
-	free(path);
-	return status;
+	t->jobs = mem_resize(t->jobs, t->n_jobs + 1, sizeof(*t->jobs));
+	t->jobs[t->n_jobs++] = (struct sign_job){.path = path, .mode = mode,
+	    .first_only = first_only, .text = t->n_texts - 1};
 }
 
 static int
-write_release(struct publication *p, const struct suite *s, struct buf *text,
-    struct err *e)
+sign_text(size_t i, void *arg, struct err *e)
 {
-	struct tree tree = store_tree(&p->store, &p->next);
+	struct signing *t = arg;
+	struct sign_job *job = &t->jobs[i];
+	const struct buf *text = &t->texts[job->text].text;
 
-	return apt_release_write(s, p->conf, p->date, &tree, text, e);
+	return signer_sign(t->p->signer, job->mode, text->p, text->n,
+	    job->first_only, &job->signature, e);
 }
 
+static int
+add_signed(struct publication *p, const struct signing *t, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_texts; i++)
+		if (compose_file(p, t->texts[i].path, t->texts[i].text.p,
+		    t->texts[i].text.n, e) < 0)
+			return -1;
+	for (i = 0; i < t->n_jobs; i++)
+		if (compose_file(p, t->jobs[i].path, t->jobs[i].signature.p,
+		    t->jobs[i].signature.n, e) < 0)
+			return -1;
+	return 0;
+}
+
+static void
+signing_clear(struct signing *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->n_texts; i++) {
+		free(t->texts[i].path);
+		buf_clear(&t->texts[i].text);
+	}
+	for (i = 0; i < t->n_jobs; i++) {
+		free(t->jobs[i].path);
+		buf_clear(&t->jobs[i].signature);
+	}
+	free(t->texts);
+	free(t->jobs);
+}
+
+/* All texts first: adding files would disturb the sorted manifest. */
 int
-compose_releases(struct publication *p, struct err *e)
+compose_signed(struct publication *p, struct err *e)
 {
-	struct buf texts[PUBLICATION_SUITES] = {BUF_INIT};
-	struct sign_job jobs[2 * PUBLICATION_SUITES] = {{.p = NULL}};
-	size_t i, n = p->n_suites;
+	struct signing t = {.p = p};
+	struct suite *s;
 	int status = 0;
 
-	/* All texts first: adding files would disturb the sorted manifest. */
-	for (i = 0; i < n && status == 0; i++) {
-		status = write_release(p, &p->suites[i], &texts[i], e);
-		jobs[2 * i] = (struct sign_job){.p = p, .text = &texts[i],
-		    .mode = SIGN_CLEAR};
-		jobs[2 * i + 1] = (struct sign_job){.p = p, .text = &texts[i],
-		    .mode = SIGN_DETACHED};
+	for (s = p->suites; s < p->suites + p->n_suites && status == 0; s++) {
+		if (s->has_apt)
+			status = compose_release(p, s, &t, e);
+		compose_repomd(p, s, &t);
 	}
 	if (status == 0)
-		status = par_each(2 * n, sign_release, jobs, e);
-	for (i = 0; i < n && status == 0; i++)
-		if (add_release(p, &p->suites[i], "Release", &texts[i],
-		    e) < 0 || add_release(p, &p->suites[i], "InRelease",
-		    &jobs[2 * i].signature, e) < 0 ||
-		    add_release(p, &p->suites[i], "Release.gpg",
-		    &jobs[2 * i + 1].signature, e) < 0)
-			status = -1;
-	for (i = 0; i < n; i++) {
-		buf_clear(&texts[i]);
-		buf_clear(&jobs[2 * i].signature);
-		buf_clear(&jobs[2 * i + 1].signature);
-	}
+		status = par_each(t.n_jobs, sign_text, &t, e);
+	if (status == 0)
+		status = add_signed(p, &t, e);
+	signing_clear(&t);
 	return status;
 }
 
-bool
-compose_is_unchanged(struct publication *p, const struct suite *s)
-{
-	struct tree last = store_tree(&p->store, &p->last);
-	char *path = mem_format("apt/dists/%s/Release", s->name);
-	struct err ignored = ERR_INIT;
-	struct buf text = BUF_INIT;
-	struct fs_map map;
-	bool same = false;
-
-	if (tree_map(&last, path, &map, &ignored) == 0) {
-		same = apt_release_write(s, p->conf, p->date, &last, &text,
-		    &ignored) == 0 &&
-		    apt_release_same(text.p, text.n, map.p, map.n);
-		fs_unmap(&map);
-	}
-	buf_clear(&text);
-	free(path);
-	return same;
-}
-
-/* ----------------------------------------------------- keys and .sources */
+/* ----------------------------------------------- keys, .sources, .repo */
 
 static int
 add_key(struct publication *p, const struct buf *key, const char *suffix,
     struct err *e)
 {
 	char *path = public_key_path(p->conf, suffix);
-	int status = add_file(p, path, key->p, key->n, e);
+	int status = compose_file(p, path, key->p, key->n, e);
 
 	free(path);
 	return status;
 }
 
-static void
-write_sources(const struct publication *p, const char *suite,
-    struct buf *text)
+static bool
+has_apt(const struct publication *p, const char *suite)
 {
-	const char *url = conf_get(p->conf, "repository", "url");
-	const char *prefix = conf_get(p->conf, "repository", "prefix");
-	size_t n = strlen(url);
-	struct strv architectures = STRV_INIT;
-	char *section = mem_format("suite %s", suite);
+	char *path;
+	bool found;
 	size_t i;
 
-	while (n > 0 && url[n - 1] == '/')
-		n--;
-	buf_addf(text, "# Save as /etc/apt/sources.list.d/%s-%s.sources; the "
-	    "key first:\n# curl -fsS -o /etc/apt/keyrings/%s-packages-key.asc "
-	    "%.*s/gpg/%s-packages-key.public\n", prefix, suite, prefix, (int)n,
-	    url, prefix);
-	buf_addf(text, "Types: deb\nURIs: %.*s/apt\nSuites: %s\n"
-	    "Components: main\nArchitectures:", (int)n, url, suite);
-	conf_list(p->conf, section, "architectures", &architectures);
-	for (i = 0; i < architectures.n; i++)
-		buf_addf(text, " %s", architectures.v[i]);
-	buf_addf(text, "\nSigned-By: /etc/apt/keyrings/%s-packages-key.asc\n",
-	    prefix);
-	strv_clear(&architectures);
-	free(section);
-}
-
-static int
-add_sources(struct publication *p, const char *suite, struct err *e)
-{
-	char *path = mem_format("apt/%s-%s.sources",
-	    conf_get(p->conf, "repository", "prefix"), suite);
-	struct buf text = BUF_INIT;
-	int status;
-
-	write_sources(p, suite, &text);
-	status = add_file(p, path, text.p, text.n, e);
-	buf_clear(&text);
+	for (i = 0; i < p->n_suites; i++)
+		if (strcmp(p->suites[i].name, suite) == 0)
+			return p->suites[i].has_apt;
+	path = mem_format("apt/dists/%s/Release", suite);
+	found = manifest_find(&p->last.manifest, path) != NULL;
 	free(path);
-	return status;
+	return found;
 }
 
 int
 compose_user_files(struct publication *p, struct err *e)
 {
 	const struct buf *next = signer_public_next(p->signer);
+	struct suite *s;
 	size_t i;
 
 	if (add_key(p, signer_public(p->signer), "", e) < 0 ||
 	    (next != NULL && add_key(p, next, "-next", e) < 0))
 		return -1;
 	for (i = 0; i < p->published.n; i++)
-		if (add_sources(p, p->published.v[i], e) < 0)
+		if (has_apt(p, p->published.v[i]) &&
+		    compose_sources(p, p->published.v[i], e) < 0)
 			return -1;
-	for (i = 0; i < p->n_suites; i++)
-		if (!strv_has(&p->published, p->suites[i].name) &&
-		    add_sources(p, p->suites[i].name, e) < 0)
+	for (s = p->suites; s < p->suites + p->n_suites; s++)
+		if ((s->has_apt && !strv_has(&p->published, s->name) &&
+		    compose_sources(p, s->name, e) < 0) ||
+		    compose_repo_files(p, s, e) < 0)
 			return -1;
 	return 0;
 }

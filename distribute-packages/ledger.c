@@ -10,11 +10,18 @@ static int
 parse_line(struct ledger *l, char *line, struct err *e)
 {
 	char *state = line + 2 * HASH_SIZE, *path;
-	uint8_t sha256[HASH_SIZE];
+	uint8_t sha256[HASH_SIZE], content[HASH_SIZE];
+	size_t n = strlen(line);
 	int64_t value;
+	bool good;
 
-	if (strlen(line) < 2 * HASH_SIZE + 4 || !hash_parse(line, sha256) ||
-	    *state != ' ' || (path = strchr(state + 1, ' ')) == NULL ||
+	good = n >= 2 * HASH_SIZE + 4 && hash_parse(line, sha256);
+	memcpy(content, sha256, good ? HASH_SIZE : 0);
+	if (good && *state == ':') {
+		good = n >= 4 * HASH_SIZE + 5 && hash_parse(state + 1, content);
+		state += 1 + 2 * HASH_SIZE;
+	}
+	if (!good || *state != ' ' || (path = strchr(state + 1, ' ')) == NULL ||
 	    !path_is_safe(path + 1))
 		return err_set(e, ERR_DATA, "damaged ledger line '%s'", line);
 	*path++ = '\0';
@@ -25,7 +32,7 @@ parse_line(struct ledger *l, char *line, struct err *e)
 		value = LEDGER_GONE;
 	else
 		value = strtoll(state, NULL, 10);
-	ledger_add(l, path, sha256, value);
+	ledger_add(l, path, sha256, content, value);
 	return 0;
 }
 
@@ -53,7 +60,8 @@ ledger_parse(struct ledger *l, const char *text, size_t n, struct err *e)
 
 void
 ledger_add(struct ledger *l, const char *path,
-    const uint8_t sha256[HASH_SIZE], int64_t state)
+    const uint8_t sha256[HASH_SIZE], const uint8_t content[HASH_SIZE],
+    int64_t state)
 {
 	struct ledger_entry *entry;
 
@@ -64,6 +72,7 @@ ledger_add(struct ledger *l, const char *path,
 	entry = &l->v[l->n++];
 	entry->path = arena_dupn(&l->names, path, strlen(path));
 	memcpy(entry->sha256, sha256, HASH_SIZE);
+	memcpy(entry->content, content ? content : sha256, HASH_SIZE);
 	entry->state = state;
 }
 
@@ -92,6 +101,20 @@ ledger_find(const struct ledger *l, const char *path)
 	return bsearch(&key, l->v, l->n, sizeof(*l->v), by_path);
 }
 
+int
+ledger_compare(const struct ledger *l, const char *path,
+    const uint8_t content[HASH_SIZE], struct err *e)
+{
+	const struct ledger_entry *old = ledger_find(l, path);
+
+	if (old == NULL)
+		return 0;
+	if (!hash_equal(old->content, content))
+		return err_set(e, ERR_DATA, "'%s' was published with other "
+		    "content: give the package a new version", path);
+	return old->state == LEDGER_LIVE;
+}
+
 void
 ledger_write(const struct ledger *l, struct buf *text)
 {
@@ -101,6 +124,10 @@ ledger_write(const struct ledger *l, struct buf *text)
 	for (i = 0; i < l->n; i++) {
 		hash_hex(l->v[i].sha256, hex);
 		buf_add(text, hex, 2 * HASH_SIZE);
+		if (!hash_equal(l->v[i].sha256, l->v[i].content)) {
+			hash_hex(l->v[i].content, hex);
+			buf_addf(text, ":%s", hex);
+		}
 		if (l->v[i].state == LEDGER_LIVE)
 			buf_str(text, " live ");
 		else if (l->v[i].state == LEDGER_GONE)

@@ -2,7 +2,10 @@
  * What was ever published, and since when something is no longer used. The
  * ledger lies beside each generation's manifest, one line a file, by path:
  *
- *	<sha256> <state> <path>
+ *	<sha256>[:<content>] <state> <path>
+ *
+ * Content is what the name stands for: the file itself, or of an rpm, which
+ * may be signed anew, the SHA-256 of its main header (lib/rpm.h: identity).
  *
  * State "live": the present indexes need it. A number: they have not since
  * that time (seconds since 1970), it stays for the suite's grace. "gone": no
@@ -25,6 +28,7 @@
 struct ledger_entry {
 	const char *path;
 	uint8_t sha256[HASH_SIZE];
+	uint8_t content[HASH_SIZE];	/* of all but rpms: sha256 */
 	int64_t state;	/* LEDGER_LIVE, LEDGER_GONE or the time it retired */
 };
 
@@ -37,12 +41,20 @@ struct ledger {
 #define LEDGER_INIT {NULL, 0, 0, ARENA_INIT}
 
 int ledger_parse(struct ledger *l, const char *text, size_t n, struct err *e);
+/* content NULL: the same as sha256 */
 void ledger_add(struct ledger *l, const char *path,
-    const uint8_t sha256[HASH_SIZE], int64_t state);
+    const uint8_t sha256[HASH_SIZE], const uint8_t content[HASH_SIZE],
+    int64_t state);
 /* By path. A path may be added only once. */
 void ledger_sort(struct ledger *l);
 /* NULL where there is none. The ledger must be sorted. */
 struct ledger_entry *ledger_find(const struct ledger *l, const char *path);
+/*
+ * What was published as path: 1 just this, and it is live; 0 never, or just
+ * this but not live any more; -1 with ERR_DATA: something else.
+ */
+int ledger_compare(const struct ledger *l, const char *path,
+    const uint8_t content[HASH_SIZE], struct err *e);
 void ledger_write(const struct ledger *l, struct buf *text);
 void ledger_clear(struct ledger *l);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "distribute-packages/apt_release.h"
+#include "distribute-packages/compose.h"
 #include "lib/background.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -35,6 +36,8 @@ suite_of_path(const char *path)
 		path += strlen("apt/dists/");
 	else if (path_starts_with(path, "apt/pool/"))
 		path += strlen("apt/pool/");
+	else if (path_starts_with(path, "rpm/"))
+		path += strlen("rpm/");
 	else
 		return NULL;
 	slash = strchr(path, '/');
@@ -116,11 +119,28 @@ check_key_change(struct publication *p, struct err *e)
 	    (f == NULL || !hash_equal(f->sha256, sha256))) {
 		log_notice("the signing key is not the published one: every "
 		    "suite is signed again");
-		p->must_change = true;
+		p->must_change = p->may_be_foreign = true;
 		status = publication_suites(p, NULL, e);
 	}
 	free(path);
 	return status;
+}
+
+static bool
+has_rpms(const struct publication *p)
+{
+	const struct manifest *m = &p->last.manifest;
+	struct strv builds = STRV_INIT;
+	bool found = false;
+	size_t i;
+
+	conf_list(p->conf, "release", "builds", &builds);
+	for (i = 0; i < builds.n; i++)
+		found |= path_ends_with(builds.v[i], "-rpm");
+	for (i = 0; i < m->n && !found; i++)
+		found = path_starts_with(m->v[i].path, "rpm/");
+	strv_clear(&builds);
+	return found;
 }
 
 int
@@ -128,7 +148,8 @@ publication_await_signer(struct publication *p, struct err *e)
 {
 	if (p->signing == NULL)
 		return 0;
-	if (background_wait(&p->signing, e) < 0)
+	if (background_wait(&p->signing, e) < 0 ||
+	    (has_rpms(p) && signer_check_rsa(p->signer, e) < 0))
 		return -1;
 	return check_key_change(p, e);
 }
@@ -325,14 +346,19 @@ publication_close(struct publication *p)
 static bool
 is_unchanged(struct publication *p)
 {
+	const struct suite *s;
 	size_t i;
 
 	if (p->must_change || p->last.manifest.serial == 0)
 		return false;
-	for (i = 0; i < p->n_suites; i++)
-		if (p->suites[i].changed.n > 0 ||
-		    !compose_is_unchanged(p, &p->suites[i]))
+	for (s = p->suites; s < p->suites + p->n_suites; s++) {
+		for (i = 0; i < s->n_repositories; i++)
+			if (s->repositories[i].is_changed)
+				return false;
+		if (s->changed.n > 0 ||
+		    (s->has_apt && !compose_is_unchanged(p, s)))
 			return false;
+	}
 	return true;
 }
 
@@ -342,6 +368,7 @@ check_fields(struct publication *p, struct err *e)
 	struct tree last = store_tree(&p->store, &p->last);
 	struct fs_map map;
 	char *path;
+	bool found;
 	size_t i;
 	int status = 0;
 
@@ -350,10 +377,13 @@ check_fields(struct publication *p, struct err *e)
 		    p->may_change_fields)
 			continue;
 		path = mem_format("apt/dists/%s/Release", p->suites[i].name);
-		status = tree_map(&last, path, &map, e);
+		found = manifest_find(last.manifest, path) != NULL;
+		status = found ? tree_map(&last, path, &map, e) : 0;
 		free(path);
 		if (status < 0)
 			break;
+		if (!found)
+			continue;	/* it has no apt side yet */
 		status = apt_release_check_fields(&p->suites[i], p->conf,
 		    map.p, map.n, e);
 		fs_unmap(&map);
@@ -383,7 +413,7 @@ look_as_client(struct publication *p, struct err *e)
 	struct tree tree = store_tree(&p->store, &p->next);
 
 	tree.known = &p->last.manifest;
-	return tree_check_apt(&tree, p->public, (int64_t)time(NULL), e);
+	return tree_check(&tree, p->public, (int64_t)time(NULL), e);
 }
 
 static int
@@ -422,10 +452,12 @@ name_generation(struct publication *p, const char *release)
 static int
 make_generation(struct publication *p, struct err *e)
 {
+	if (p->may_be_foreign && compose_sign_rpms(p, e) < 0)
+		return -1;
 	if (par_each(2, compose_or_trust, p, e) < 0)
 		return -1;
 	publication_flush(p);
-	if (compose_releases(p, e) < 0 || compose_user_files(p, e) < 0)
+	if (compose_signed(p, e) < 0 || compose_user_files(p, e) < 0)
 		return -1;
 	manifest_sort(&p->next.manifest);
 	manifest_write(&p->next.manifest, &p->next.text);

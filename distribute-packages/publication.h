@@ -16,7 +16,7 @@
 
 #include <stdbool.h>
 
-#include "distribute-packages/index.h"
+#include "distribute-packages/suite.h"
 #include "distribute-packages/store.h"
 #include "lib/pgp.h"
 #include "lib/tool.h"
@@ -39,6 +39,7 @@ struct publication {
 	int64_t date;
 	bool must_change;	/* a new generation even if nothing differs */
 	bool may_change_fields;
+	bool may_be_foreign;	/* rpms may be there that another key signed */
 };
 
 int publication_open(struct publication *p, const struct tool_call *call,
@@ -70,21 +71,7 @@ int publication_finish(struct publication *p, const char *release,
     struct err *e);
 void publication_close(struct publication *p);
 
-/* ------------------------- compose.c: the files of the next generation */
-
-/* Fills next's manifest but for what is signed. Sorted when it returns. */
-int compose_indexes(struct publication *p, struct err *e);
-/* What retired stays for its grace; fills next's ledger. */
-void compose_ledger(struct publication *p);
-/* Adds Release, InRelease and Release.gpg of the opened suites. */
-int compose_releases(struct publication *p, struct err *e);
-/* Adds the keys and the files that users copy: .sources. */
-int compose_user_files(struct publication *p, struct err *e);
-
-/* True if the published Release of s says what a new one would. */
-bool compose_is_unchanged(struct publication *p, const struct suite *s);
-
-/* "apt/dists/<suite>/...": the suite's name, yours; NULL for other paths. */
+/* Of "apt/dists/<suite>/..." and so on, the suite: yours; else NULL. */
 char *suite_of_path(const char *path);
 /* "gpg/<prefix>-packages-key.public", yours; suffix "" or "-next". */
 char *public_key_path(const struct conf *conf, const char *suffix);

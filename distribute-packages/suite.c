@@ -1,4 +1,4 @@
-#include "distribute-packages/index.h"
+#include "distribute-packages/suite.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -7,7 +7,32 @@
 
 #include "lib/control.h"
 #include "lib/log.h"
-#include "lib/path.h"
+#include "lib/rpm.h"
+
+/* Which formats the configured builds bring. */
+static int
+read_builds(struct suite *s, const struct conf *conf, struct err *e)
+{
+	struct strv builds = STRV_INIT;
+	struct build b;
+	int status = 0;
+	size_t i;
+
+	conf_list(conf, "release", "builds", &builds);
+	for (i = 0; i < builds.n && status == 0; i++) {
+		if (!build_parse(builds.v[i], &b))
+			status = err_set(e, ERR_CONFIG, "[release] builds: "
+			    "'%s' is none: ARCHITECTURE-deb or "
+			    "ARCHITECTURE-rpm", builds.v[i]);
+		else if (b.format == FORMAT_DEB)
+			s->has_apt = true;
+		else if (strv_has(&s->architectures, b.architecture))
+			strv_add(&s->rpm_builds,
+			    build_to_rpm(b.architecture));
+	}
+	strv_clear(&builds);
+	return status;
+}
 
 int
 suite_open(struct suite *s, const struct conf *conf, const char *name,
@@ -33,8 +58,10 @@ suite_open(struct suite *s, const struct conf *conf, const char *name,
 		    strcmp(s->architectures.v[i], "all") == 0)
 			return err_set(e, ERR_CONFIG, "[%s] architectures: "
 			    "'%s' is none", s->section, s->architectures.v[i]);
-	return s->architectures.n > 0 ? 0 : err_set(e, ERR_CONFIG,
-	    "[%s] architectures is empty", s->section);
+	if (s->architectures.n == 0)
+		return err_set(e, ERR_CONFIG, "[%s] architectures is empty",
+		    s->section);
+	return read_builds(s, conf, e);
 }
 
 void
@@ -44,17 +71,26 @@ suite_clear(struct suite *s)
 
 	for (i = 0; i < s->n_maps; i++)
 		fs_unmap(&s->maps[i]);
+	for (i = 0; i < s->n_texts; i++)
+		buf_clear(&s->texts[i]);
+	for (i = 0; i < s->n_repositories; i++) {
+		free(s->repositories[i].basearch);
+		free(s->repositories[i].dir);
+	}
 	free(s->maps);
+	free(s->texts);
+	free(s->repositories);
 	free(s->v);
 	free(s->section);
 	arena_clear(&s->strings);
 	strv_clear(&s->architectures);
+	strv_clear(&s->rpm_builds);
 	strv_clear(&s->changed);
 	*s = (struct suite){.name = NULL};
 }
 
-static struct pkg *
-append(struct suite *s)
+struct pkg *
+suite_append(struct suite *s)
 {
 	if (s->n == s->cap) {
 		s->cap = mem_grow(s->cap, s->n + 1);
@@ -64,87 +100,55 @@ append(struct suite *s)
 	return &s->v[s->n++];
 }
 
-bool
-pkg_fits(const struct pkg *p, const char *architecture)
+struct rpm_repository *
+suite_repository(struct suite *s, const char *basearch)
 {
-	return strcmp(p->architecture, architecture) == 0 ||
-	    strcmp(p->architecture, "all") == 0;
+	struct rpm_repository *r;
+	size_t i;
+
+	for (i = 0; i < s->n_repositories; i++)
+		if (strcmp(s->repositories[i].basearch, basearch) == 0)
+			return &s->repositories[i];
+	s->repositories = mem_resize(s->repositories, s->n_repositories + 1,
+	    sizeof(*s->repositories));
+	r = &s->repositories[s->n_repositories++];
+	*r = (struct rpm_repository){.basearch = mem_dup(basearch),
+	    .dir = mem_format("rpm/%s/%s", s->name, basearch)};
+	return r;
 }
 
 /* --------------------------------------------------------------- reading */
 
-static const char *
-keep_value(struct suite *s, const struct field *f)
+/* The format, the repository, the name, the architecture. */
+static int
+compare_packages(const struct pkg *x, const struct pkg *y)
 {
-	return arena_dupn(&s->strings, f->value, f->value_n);
+	int difference = (int)x->format - (int)y->format;
+
+	if (difference == 0 && x->format == FORMAT_RPM)
+		difference = strcmp(x->basearch, y->basearch);
+	if (difference == 0)
+		difference = strcmp(x->name, y->name);
+	if (difference == 0)
+		difference = strcmp(x->architecture, y->architecture);
+	return difference;
 }
 
-static int
-read_stanza(struct suite *s, const char *from, const char *to, struct err *e)
+bool
+pkg_is_same(const struct pkg *a, const struct pkg *b)
 {
-	struct pkg p = {.stanza = from, .stanza_n = (size_t)(to - from)};
-	bool has_hash = false;
-	struct field f;
-	int status;
-
-	while ((status = control_next(&from, to, &f, e)) > 0) {
-		if (field_is(&f, "Package"))
-			p.name = keep_value(s, &f);
-		else if (field_is(&f, "Version"))
-			p.version = keep_value(s, &f);
-		else if (field_is(&f, "Architecture"))
-			p.architecture = keep_value(s, &f);
-		else if (field_is(&f, "Filename"))
-			p.path = arena_format(&s->strings, "apt/%.*s",
-			    (int)f.value_n, f.value);
-		else if (field_is(&f, "Size"))
-			p.size = strtoull(f.value, NULL, 10);
-		else if (field_is(&f, "SHA256") && f.value_n == 2 * HASH_SIZE)
-			has_hash = hash_parse(f.value, p.sha256);
-	}
-	if (status < 0)
-		return -1;
-	if (!p.name || !p.version || !p.architecture || !p.path || !has_hash)
-		return err_set(e, ERR_DATA, "incomplete stanza");
-	*append(s) = p;
-	return 0;
-}
-
-static int
-read_index(struct suite *s, const struct tree *t, const char *architecture,
-    struct err *e)
-{
-	char *path = mem_format("apt/dists/%s/main/binary-%s/Packages",
-	    s->name, architecture);
-	struct fs_map *map = &s->maps[s->n_maps];
-	const char *p, *end, *from, *to;
-	int status = 0;
-
-	if (manifest_find(t->manifest, path) == NULL)
-		goto out;	/* an architecture that is new */
-	status = tree_map(t, path, map, e);
-	if (status < 0)
-		goto out;
-	s->n_maps++;
-	for (p = map->p, end = p + map->n; status == 0 &&
-	    control_next_stanza(&p, end, &from, &to);)
-		status = read_stanza(s, from, to, e);
-	if (status < 0)
-		err_wrap(e, "'%s'", path);
-out:
-	free(path);
-	return status;
+	return compare_packages(a, b) == 0;
 }
 
 static int
 by_name(const void *a, const void *b)
 {
 	const struct pkg *x = a, *y = b;
-	int difference = strcmp(x->name, y->name);
+	int difference = compare_packages(x, y);
 
-	if (difference == 0)
-		difference = strcmp(x->architecture, y->architecture);
-	if (difference == 0)
+	if (difference == 0 && x->format == FORMAT_RPM)
+		difference = rpm_compare_evr(x->version, y->version);
+	else if (difference == 0)
 		difference = control_compare_versions(x->version, y->version);
 	if (difference == 0)
 		difference = strcmp(x->path, y->path);
@@ -170,45 +174,11 @@ drop_repeated(struct suite *s)
 	s->n = kept;
 }
 
-/* Packages of an architecture that the configuration no longer has. */
-static int
-check_orphans(const struct suite *s, const struct tree *t, struct err *e)
-{
-	char *prefix = mem_format("apt/dists/%s/main/binary-", s->name);
-	char *architecture;
-	const char *path, *slash;
-	int status = 0;
-	size_t i;
-
-	for (i = 0; i < t->manifest->n && status == 0; i++) {
-		path = t->manifest->v[i].path;
-		if (!path_starts_with(path, prefix) ||
-		    !path_ends_with(path, "/Packages"))
-			continue;
-		path += strlen(prefix);
-		slash = strchr(path, '/');
-		architecture = mem_dupn(path, (size_t)(slash - path));
-		if (!strv_has(&s->architectures, architecture))
-			status = err_set(e, ERR_CONFIG, "[%s] architectures "
-			    "lacks '%s', which is published", s->section,
-			    architecture);
-		free(architecture);
-	}
-	free(prefix);
-	return status;
-}
-
 int
 suite_read(struct suite *s, const struct tree *t, struct err *e)
 {
-	size_t i;
-
-	if (check_orphans(s, t, e) < 0)
+	if (apt_index_read(s, t, e) < 0 || rpm_index_read(s, t, e) < 0)
 		return -1;
-	s->maps = mem_zero(s->architectures.n, sizeof(*s->maps));
-	for (i = 0; i < s->architectures.n; i++)
-		if (read_index(s, t, s->architectures.v[i], e) < 0)
-			return -1;
 	suite_sort(s);
 	drop_repeated(s);
 	return 0;
@@ -221,6 +191,8 @@ suite_touch(struct suite *s, const struct pkg *p)
 {
 	size_t i;
 
+	if (p->format == FORMAT_RPM)
+		suite_repository(s, p->basearch)->is_changed = true;
 	for (i = 0; i < s->architectures.n; i++)
 		if (pkg_fits(p, s->architectures.v[i]) &&
 		    !strv_has(&s->changed, s->architectures.v[i]))
@@ -228,27 +200,113 @@ suite_touch(struct suite *s, const struct pkg *p)
 }
 
 void
-suite_add(struct suite *s, const struct deb *d)
+suite_touch_all(struct suite *s)
 {
-	struct pkg *p = append(s);
-	char *file = deb_file_name(d), hex[HASH_HEX];
+	size_t i;
+
+	for (i = 0; i < s->architectures.n; i++)
+		if (!strv_has(&s->changed, s->architectures.v[i]))
+			strv_add(&s->changed, s->architectures.v[i]);
+	for (i = 0; i < s->n_repositories; i++)
+		s->repositories[i].is_changed = true;
+}
+
+char *
+suite_deb_path(const struct suite *s, const struct deb *d)
+{
+	char *file = deb_file_name(d);
+	char *path = mem_format("apt/pool/%s/main/%s", s->name, file);
+
+	free(file);
+	return path;
+}
+
+void
+suite_add_deb(struct suite *s, const struct deb *d)
+{
+	struct pkg *p = suite_append(s);
+	char *path = suite_deb_path(s, d), hex[HASH_HEX];
 	struct arena *a = &s->strings;
 
 	hash_hex(d->digest.sha256, hex);
+	p->format = FORMAT_DEB;
 	p->name = arena_dupn(a, d->package, strlen(d->package));
 	p->version = arena_dupn(a, d->version, strlen(d->version));
 	p->architecture = arena_dupn(a, d->architecture,
 	    strlen(d->architecture));
-	p->path = arena_format(a, "apt/pool/%s/main/%s", s->name, file);
+	p->path = arena_dupn(a, path, strlen(path));
 	memcpy(p->sha256, d->digest.sha256, HASH_SIZE);
+	memcpy(p->content, d->digest.sha256, HASH_SIZE);
 	p->size = d->digest.size;
-	p->stanza = arena_format(a, "%sFilename: pool/%s/main/%s\n"
-	    "Size: %" PRIu64 "\nSHA256: %s\n", d->control.p, s->name, file,
-	    p->size, hex);
-	p->stanza_n = strlen(p->stanza);
+	p->entries[0].p = arena_format(a, "%sFilename: %s\n"
+	    "Size: %" PRIu64 "\nSHA256: %s\n", d->control.p,
+	    path + strlen("apt/"), p->size, hex);
+	p->entries[0].n = strlen(p->entries[0].p);
 	p->is_new = true;
+	s->has_apt = true;
 	suite_touch(s, p);
-	free(file);
+	free(path);
+}
+
+char *
+suite_rpm_path(const struct suite *s, const char *basearch, const char *file)
+{
+	return mem_format("rpm/%s/%s/%s", s->name, basearch, file);
+}
+
+void
+suite_basearches(const struct suite *s, const char *arch,
+    struct strv *basearches)
+{
+	size_t i;
+
+	if (strcmp(arch, "noarch") != 0) {
+		strv_add(basearches, arch);
+		return;
+	}
+	for (i = 0; i < s->rpm_builds.n; i++)
+		if (!strv_has(basearches, s->rpm_builds.v[i]))
+			strv_add(basearches, s->rpm_builds.v[i]);
+	for (i = 0; i < s->n_repositories; i++)
+		if (!strv_has(basearches, s->repositories[i].basearch))
+			strv_add(basearches, s->repositories[i].basearch);
+}
+
+void
+suite_add_rpm(struct suite *s, const struct signed_rpm *r,
+    const char *basearch)
+{
+	struct pkg *p = suite_append(s);
+	char *path = suite_rpm_path(s, basearch, r->file);
+	struct arena *a = &s->strings;
+
+	p->format = FORMAT_RPM;
+	p->name = arena_dupn(a, r->name, strlen(r->name));
+	p->version = arena_dupn(a, r->evr, strlen(r->evr));
+	p->architecture = arena_dupn(a, r->arch, strlen(r->arch));
+	p->basearch = arena_dupn(a, basearch, strlen(basearch));
+	p->path = arena_dupn(a, path, strlen(path));
+	memcpy(p->content, r->content, HASH_SIZE);
+	p->is_new = true;
+	suite_set_signed(s, p, r);
+	free(path);
+}
+
+void
+suite_set_signed(struct suite *s, struct pkg *p, const struct signed_rpm *r)
+{
+	size_t list, n;
+
+	memcpy(p->sha256, r->digest.sha256, HASH_SIZE);
+	p->size = r->digest.size;
+	for (list = 0; list < RPM_LISTS; list++) {
+		/* the newline at its end is index_rpm.c's */
+		n = r->entries[list].n > 0 ? r->entries[list].n - 1 : 0;
+		p->entries[list].p = arena_dupn(&s->strings,
+		    buf_cstr(&r->entries[list]), n);
+		p->entries[list].n = n;
+	}
+	suite_touch(s, p);
 }
 
 void
@@ -271,18 +329,3 @@ suite_compact(struct suite *s)
 	s->n = kept;
 }
 
-void
-index_write(const struct suite *s, const char *architecture, struct out *o)
-{
-	const struct pkg *p;
-
-	for (p = s->v; p < s->v + s->n; p++) {
-		if (!pkg_fits(p, architecture))
-			continue;
-		out_add(o, p->stanza, p->stanza_n);
-		/* the last line of a file may lack its newline */
-		if (p->stanza[p->stanza_n - 1] != '\n')
-			out_str(o, "\n");
-		out_str(o, "\n");
-	}
-}

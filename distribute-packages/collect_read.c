@@ -1,0 +1,219 @@
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "distribute-packages/collect_read.h"
+#include "lib/fs.h"
+#include "lib/path.h"
+#include "lib/release.h"
+
+struct reading {
+	const struct collect_options *o;
+	const struct strv *allowed;	/* names and patterns */
+};
+
+static bool
+is_allowed(const struct reading *c, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < c->allowed->n; i++)
+		if (fnmatch(c->allowed->v[i], name, 0) == 0)
+			return true;
+	return false;
+}
+
+/* What a package says of itself, whatever its format. */
+struct claim {
+	enum package_format format;
+	const char *name;
+	const char *architecture;	/* Debian's name; NULL: all of them */
+	const char *version;
+};
+
+/* Does this package belong to the build and to the release? */
+static int
+judge(const struct reading *c, const struct place *place,
+    const struct claim *x, struct err *e)
+{
+	const struct build *b = &place->build;
+
+	if (!is_allowed(c, x->name))
+		return err_set(e, ERR_DATA, "package '%s' is not on the list "
+		    "[release] packages", x->name);
+	if (place->is_drop && b->format != x->format)
+		return err_set(e, ERR_DATA, "it is a .%s, and the build is "
+		    "%s-%s", format_name(x->format), b->architecture,
+		    format_name(b->format));
+	if (place->is_drop && x->architecture != NULL &&
+	    strcmp(x->architecture, b->architecture) != 0)
+		return err_set(e, ERR_DATA, "architecture is %s, and the build "
+		    "is of %s", x->architecture, b->architecture);
+	if (x->architecture != NULL &&
+	    !strv_has(&c->o->suite->architectures, x->architecture))
+		return err_set(e, ERR_DATA, "architecture '%s' is not one of "
+		    "the suite's", x->architecture);
+	if (!release_has_version(c->o->release, x->version))
+		return err_set(e, ERR_DATA, "version is %s, and the release "
+		    "is %s", x->version, c->o->release);
+	return 0;
+}
+
+static int
+check_digest(const struct place *place, const char *name,
+    const uint8_t sha256[HASH_SIZE], struct err *e)
+{
+	const struct manifest_entry *f;
+
+	if (!place->is_drop)
+		return 0;
+	f = manifest_find(&place->manifest, name);
+	if (f != NULL && hash_equal(f->sha256, sha256))
+		return 0;
+	return err_set(e, ERR_DATA, "does not have the hash that its "
+	    MANIFEST_NAME " lists");
+}
+
+static int
+read_deb(const struct reading *c, const struct place *place, int fd,
+    const char *name, struct deb *d, struct err *e)
+{
+	struct out *copy = c->o->is_dry_run ? NULL :
+	    out_object(c->o->store->objects, &d->digest);
+	struct claim claim = {.format = FORMAT_DEB};
+	int status = deb_read(fd, name, copy, d, e);
+
+	if (status == 0) {
+		claim.name = d->package;
+		claim.version = d->version;
+		claim.architecture = strcmp(d->architecture, "all") == 0 ?
+		    NULL : d->architecture;
+		if (check_digest(place, name, d->digest.sha256, e) < 0 ||
+		    judge(c, place, &claim, e) < 0)
+			status = err_wrap(e, "%s", name);
+	}
+	/* Only what was found good gets its name in the store. */
+	if (status == 0 && copy != NULL)
+		return out_commit(copy, e);
+	out_discard(copy);
+	return status;
+}
+
+static int
+judge_rpm(const struct reading *c, const struct place *place,
+    const struct rpm *r, struct err *e)
+{
+	struct claim claim = {.format = FORMAT_RPM, .name = r->name,
+	    .version = r->version};
+
+	if (strcmp(r->arch, "noarch") != 0) {
+		claim.architecture = build_from_rpm(r->arch);
+		if (claim.architecture == NULL)
+			return err_set(e, ERR_DATA, "architecture '%s' is not "
+			    "one of the suite's", r->arch);
+	}
+	return judge(c, place, &claim, e);
+}
+
+/*
+ * An rpm comes without our signature, so its own hash says nothing about what
+ * is published: its identity does. 1 if it is live under all its names. Where
+ * it is in the tree under one of them, *stored is the signed file's hash.
+ */
+static int
+find_published(const struct collect_options *o, const struct signed_rpm *r,
+    const uint8_t **stored, struct err *e)
+{
+	struct strv basearches = STRV_INIT;
+	const struct manifest_entry *f;
+	size_t i, live = 0;
+	int status = 0;
+	char *path;
+
+	suite_basearches(o->suite, r->arch, &basearches);
+	for (i = 0; i < basearches.n && status >= 0; i++) {
+		path = suite_rpm_path(o->suite, basearches.v[i], r->file);
+		status = ledger_compare(&o->last->ledger, path, r->content, e);
+		live += status > 0;
+		f = manifest_find(&o->last->manifest, path);
+		if (status >= 0 && f != NULL)
+			*stored = f->sha256;
+		free(path);
+	}
+	if (status >= 0 && basearches.n == 0)
+		status = err_set(e, ERR_CONFIG, "it is for all architectures, "
+		    "and [release] builds names no rpm build");
+	else if (status >= 0)
+		status = live == basearches.n;
+	strv_clear(&basearches);
+	return status;
+}
+
+/* r was read as far as its payload. */
+static int
+make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
+    struct item *item, struct err *e)
+{
+	const struct collect_options *o = c->o;
+	const uint8_t *stored = NULL;
+	int known;
+
+	signed_rpm_name(&item->rpm, r);
+	known = find_published(o, &item->rpm, &stored, e);
+	if (known < 0)
+		return -1;
+	item->is_published = known > 0;
+	if (stored == NULL && !o->is_dry_run)
+		return rpm_build_native(o->store, o->signer, o->date, fd, name,
+		    r, &item->rpm, e);
+	if (rpm_read_payload(fd, name, NULL, r, e) < 0)
+		return -1;
+	return item->is_published || o->is_dry_run ? 0 :
+	    rpm_build_stored(o->store, stored, o->date, &item->rpm, e);
+}
+
+static int
+read_rpm(const struct reading *c, const struct place *place, int fd,
+    const char *name, struct item *item, struct err *e)
+{
+	struct rpm r = RPM_INIT;
+	struct digest d;
+	int status = 0;
+
+	if (place->is_drop) {
+		status = hash_fd(fd, name, &d, e);
+		if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)
+			status = err_sys(e, "read again");
+		if (status == 0)
+			status = check_digest(place, name, d.sha256, e);
+	}
+	if (status == 0)
+		status = rpm_read(fd, name, &r, e);
+	if (status == 0 && (judge_rpm(c, place, &r, e) < 0 ||
+	    make_rpm(c, fd, name, &r, item, e) < 0))
+		status = err_wrap(e, "%s", name);
+	rpm_clear(&r);
+	return status;
+}
+
+int
+collect_read(const struct collect_options *o, const struct strv *allowed,
+    const struct place *place, const char *name, struct item *item,
+    struct err *e)
+{
+	struct reading c = {o, allowed};
+	int fd = fs_open(place->dir, name, e), status;
+
+	if (fd < 0)
+		return -1;
+	if (path_ends_with(name, ".rpm")) {
+		item->format = FORMAT_RPM;
+		status = read_rpm(&c, place, fd, name, item, e);
+	} else {
+		item->format = FORMAT_DEB;
+		status = read_deb(&c, place, fd, name, &item->deb, e);
+	}
+	close(fd);
+	return status;
+}

@@ -1,0 +1,26 @@
+/*
+ * Between collect.c, which finds the files, and collect_read.c, which opens
+ * one of them.
+ */
+#ifndef COLLECT_READ_H
+#define COLLECT_READ_H
+
+#include "distribute-packages/collect.h"
+#include "lib/build.h"
+#include "lib/manifest.h"
+
+/* A directory that packages lie in. */
+struct place {
+	char *label;		/* for messages */
+	int dir;
+	bool is_drop;
+	struct build build;	/* of a drop */
+	struct manifest manifest;	/* of a drop */
+};
+
+/* Reads, judges and stores the file `name` of the place. */
+int collect_read(const struct collect_options *o, const struct strv *allowed,
+    const struct place *place, const char *name, struct item *item,
+    struct err *e);
+
+#endif

@@ -1,0 +1,202 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "distribute-packages/suite.h"
+#include "lib/path.h"
+
+#define LIST_LIMIT ((size_t)1 << 30)	/* of a list, unpacked, bytes */
+
+const char *
+rpm_list_name(enum rpm_list list)
+{
+	static const char *const names[RPM_LISTS] = {
+		"primary", "filelists", "other",
+	};
+
+	return names[list];
+}
+
+/* --------------------------------------------------------------- reading */
+
+static int
+add_to_buf(const void *data, size_t n, void *arg)
+{
+	buf_add(arg, data, n);
+	return 0;
+}
+
+/* Unpacks a list of the repository; the text belongs to the suite. */
+static int
+read_list(struct suite *s, const struct tree *t, const char *dir,
+    const struct repomd *md, enum rpm_list list, struct span *text,
+    struct err *e)
+{
+	const struct repomd_file *f = repomd_find(md, rpm_list_name(list));
+	struct buf *b;
+	struct fs_map map;
+	char *path;
+	int status;
+
+	if (f == NULL)
+		return err_set(e, ERR_DATA, "'%s/repodata/repomd.xml' has no "
+		    "%s", dir, rpm_list_name(list));
+	s->texts = mem_resize(s->texts, s->n_texts + 1, sizeof(*s->texts));
+	b = &s->texts[s->n_texts++];
+	*b = (struct buf)BUF_INIT;
+	path = mem_format("%s/%.*s", dir, (int)f->href.n, f->href.p);
+	status = tree_map(t, path, &map, e);
+	if (status == 0) {
+		status = out_gunzip(map.p, map.n, LIST_LIMIT, add_to_buf, b,
+		    e);
+		fs_unmap(&map);
+		if (status < 0)
+			err_wrap(e, "'%s'", path);
+	}
+	free(path);
+	*text = (struct span){buf_cstr(b), b->n};
+	return status;
+}
+
+static void
+fill_in(struct suite *s, struct pkg *p, const struct repodata_package *x,
+    const struct rpm_repository *r)
+{
+	struct arena *a = &s->strings;
+	bool has_epoch = x->epoch.n > 0 && !span_is(&x->epoch, "0");
+
+	p->format = FORMAT_RPM;
+	p->basearch = arena_dupn(a, r->basearch, strlen(r->basearch));
+	p->name = arena_dupn(a, x->name.p, x->name.n);
+	p->architecture = arena_dupn(a, x->arch.p, x->arch.n);
+	p->version = arena_format(a, "%.*s%s%.*s-%.*s",
+	    has_epoch ? (int)x->epoch.n : 0, x->epoch.p, has_epoch ? ":" : "",
+	    (int)x->version.n, x->version.p, (int)x->release.n, x->release.p);
+	p->path = arena_format(a, "%s/%.*s", r->dir, (int)x->href.n,
+	    x->href.p);
+	memcpy(p->sha256, x->sha256, HASH_SIZE);
+	p->size = x->size;
+	p->entries[RPM_PRIMARY] = x->element;
+}
+
+/* The i-th elements of all three lists are about the same package. */
+static int
+read_packages(struct suite *s, const struct rpm_repository *r,
+    struct span text[RPM_LISTS], struct err *e)
+{
+	const char *primary = text[RPM_PRIMARY].p;
+	const char *at[RPM_LISTS] = {NULL, text[RPM_FILELISTS].p,
+	    text[RPM_OTHER].p};
+	struct repodata_package x;
+	uint8_t pkgid[HASH_SIZE];
+	struct pkg *p;
+	int status, list;
+
+	while ((status = repodata_next_primary(&primary,
+	    text[RPM_PRIMARY].p + text[RPM_PRIMARY].n, &x, e)) > 0) {
+		p = suite_append(s);
+		fill_in(s, p, &x, r);
+		for (list = RPM_FILELISTS; list <= RPM_OTHER; list++) {
+			status = repodata_next_listed(&at[list],
+			    text[list].p + text[list].n, &p->entries[list],
+			    pkgid, e);
+			if (status < 0)
+				return -1;
+			if (status == 0 || !hash_equal(pkgid, x.sha256))
+				return err_set(e, ERR_DATA, "%s does not list "
+				    "the packages in primary's order",
+				    rpm_list_name((enum rpm_list)list));
+		}
+	}
+	return status;
+}
+
+static int
+read_repository(struct suite *s, const struct tree *t,
+    const struct rpm_repository *r, struct err *e)
+{
+	char *path = mem_format("%s/repodata/repomd.xml", r->dir);
+	struct span text[RPM_LISTS];
+	struct repomd md;
+	struct fs_map map;
+	int list, status = tree_map(t, path, &map, e);
+
+	free(path);
+	if (status < 0)
+		return -1;
+	status = repomd_parse(map.p, map.n, &md, e);
+	for (list = 0; list < RPM_LISTS && status == 0; list++)
+		status = read_list(s, t, r->dir, &md, (enum rpm_list)list,
+		    &text[list], e);
+	if (status == 0)
+		status = read_packages(s, r, text, e);
+	fs_unmap(&map);
+	return status < 0 ? err_wrap(e, "repository '%s'", r->dir) : 0;
+}
+
+int
+rpm_index_read(struct suite *s, const struct tree *t, struct err *e)
+{
+	char *prefix = mem_format("rpm/%s/", s->name), *basearch;
+	const char *path, *slash;
+	int status = 0;
+	size_t i;
+
+	for (i = 0; i < t->manifest->n && status == 0; i++) {
+		path = t->manifest->v[i].path;
+		if (!path_starts_with(path, prefix) ||
+		    !path_ends_with(path, "/repodata/repomd.xml"))
+			continue;
+		path += strlen(prefix);
+		slash = strchr(path, '/');
+		basearch = mem_dupn(path, (size_t)(slash - path));
+		status = read_repository(s, t, suite_repository(s, basearch),
+		    e);
+		free(basearch);
+	}
+	free(prefix);
+	return status;
+}
+
+/* --------------------------------------------------------------- writing */
+
+/* The root elements, as createrepo_c has them. */
+static const struct {
+	const char *element;
+	const char *attributes;
+} roots[RPM_LISTS] = {
+	{"metadata", "xmlns=\"http://linux.duke.edu/metadata/common\" "
+	    "xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\""},
+	{"filelists", "xmlns=\"http://linux.duke.edu/metadata/filelists\""},
+	{"otherdata", "xmlns=\"http://linux.duke.edu/metadata/other\""},
+};
+
+static bool
+is_in(const struct pkg *p, const char *basearch)
+{
+	return p->format == FORMAT_RPM && strcmp(p->basearch, basearch) == 0;
+}
+
+void
+rpm_index_write(const struct suite *s, const char *basearch,
+    enum rpm_list list, struct out *o)
+{
+	char *line;
+	size_t i, n = 0;
+
+	for (i = 0; i < s->n; i++)
+		n += is_in(&s->v[i], basearch);
+	line = mem_format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+	    "<%s %s packages=\"%zu\">\n", roots[list].element,
+	    roots[list].attributes, n);
+	out_str(o, line);
+	free(line);
+	for (i = 0; i < s->n; i++) {
+		if (!is_in(&s->v[i], basearch))
+			continue;
+		out_add(o, s->v[i].entries[list].p, s->v[i].entries[list].n);
+		out_str(o, "\n");
+	}
+	line = mem_format("</%s>\n", roots[list].element);
+	out_str(o, line);
+	free(line);
+}
