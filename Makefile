@@ -85,6 +85,9 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 tests: all $(UNIT_TESTS)
 
 check: deps
+ifeq ($(DEPS),yes)
+	@tests/deps.sh check
+endif
 	@$(MAKE) --no-print-directory DEPS=no tests
 	@BUILD=$(BUILD) tests/run.sh '$(T)'
 
@@ -119,6 +122,11 @@ install: all
 	install $(BINARIES) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 veilid-cicd.conf.example README.md CHANGES LICENSE \
 	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd
+	install -d $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
+	install -m 644 distribute-packages/container/Dockerfile \
+	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
+	install distribute-packages/container/sign-rpms.sh \
+	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
 	for m in $(MANUALS); do \
 	    d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
 	    install -d $$d && install -m 644 $$m $$d || exit 1; done

@@ -178,7 +178,8 @@ build(struct publication *p, const char *release, struct err *e)
 	struct collect_options o = {
 		.conf = p->conf, .release = release, .suite = s,
 		.last = &p->last, .store = &p->store, .signer = p->signer,
-		.date = p->date, .from = &options.from,
+		.container = p->container, .date = p->date,
+		.from = &options.from,
 		.is_partial = options.is_partial,
 		.is_dry_run = p->call->is_dry_run,
 	};
@@ -211,7 +212,8 @@ cmd_build(const struct tool_call *call, struct err *e)
 	if (release_find(options.release, release, e) < 0)
 		return -1;
 	p = mem_zero(1, sizeof(*p));
-	status = publication_open(p, call, false, options.may_change_fields,
+	status = publication_open(p, call, PUBLICATION_BUILDS |
+	    (options.may_change_fields ? PUBLICATION_MAY_CHANGE_FIELDS : 0),
 	    e);
 	if (status == 0)
 		status = build(p, release, e);

@@ -7,8 +7,9 @@ int
 cmd_refresh(const struct tool_call *call, struct err *e)
 {
 	struct publication *p = mem_zero(1, sizeof(*p));
-	int status = publication_open(p, call, true,
-	    options.may_change_fields, e);
+	int status = publication_open(p, call, PUBLICATION_MUST_CHANGE |
+	    (options.may_change_fields ? PUBLICATION_MAY_CHANGE_FIELDS : 0),
+	    e);
 
 	if (status == 0)
 		status = publication_suites(p, options.suite, e);

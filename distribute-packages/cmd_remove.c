@@ -79,7 +79,7 @@ int
 cmd_remove(const struct tool_call *call, struct err *e)
 {
 	struct publication *p = mem_zero(1, sizeof(*p));
-	int status = publication_open(p, call, false, false, e);
+	int status = publication_open(p, call, 0, e);
 	size_t i;
 
 	if (status == 0)

@@ -102,7 +102,7 @@ cmd_revert(const struct tool_call *call, struct err *e)
 		return err_set(e, ERR_USAGE, "'%s' is no serial",
 		    call->args[0]);
 	p = mem_zero(1, sizeof(*p));
-	status = publication_open(p, call, true, false, e);
+	status = publication_open(p, call, PUBLICATION_MUST_CHANGE, e);
 	if (status == 0)
 		status = revert(p, serial, e);
 	publication_close(p);

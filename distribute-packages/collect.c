@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "distribute-packages/publication.h"
 #include "lib/drop.h"
 #include "lib/fs.h"
 #include "lib/log.h"
@@ -223,6 +224,39 @@ collecting_clear(struct collecting *c)
 	strv_clear(&c->allowed);
 }
 
+static int
+take_signed(size_t i, void *arg, struct err *e)
+{
+	struct collecting *c = arg;
+	struct item *item = &c->items[i];
+
+	return !item->is_waiting ? 0 : rpm_container_take(
+	    c->options->container, c->options->store, &item->rpm, e);
+}
+
+/* The container signs all new rpms in one run. */
+static int
+run_container(struct collecting *c, struct err *e)
+{
+	const struct collect_options *o = c->options;
+	char *key_file;
+	size_t i;
+	int status;
+
+	for (i = 0; i < c->n_files; i++)
+		if (c->items[i].is_waiting)
+			break;
+	if (i == c->n_files)
+		return 0;
+	key_file = publication_key_file(o->conf);
+	status = rpm_container_run(o->container, o->date, key_file,
+	    signer_fingerprint(o->signer), e);
+	free(key_file);
+	if (status == 0)
+		status = par_each(c->n_files, take_signed, c, e);
+	return status;
+}
+
 /* The suite has looked at the names of the builds. */
 int
 collect(const struct collect_options *o, struct collection *result,
@@ -248,6 +282,8 @@ collect(const struct collect_options *o, struct collection *result,
 	}
 	if (status == 0)
 		status = check_builds(&c, &builds, e);
+	if (status == 0)
+		status = run_container(&c, e);
 	strv_clear(&builds);
 	collecting_clear(&c);
 	return status;

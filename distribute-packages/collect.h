@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "distribute-packages/rpm_build.h"
+#include "distribute-packages/rpm_container.h"
 #include "distribute-packages/suite.h"
 #include "lib/conf.h"
 #include "lib/deb.h"
@@ -22,6 +22,7 @@ struct collect_options {
 	const struct generation *last;
 	const struct store *store;
 	struct signer *signer;		/* loaded */
+	struct rpm_container *container;	/* NULL: rpms are native */
 	int64_t date;
 	const struct strv *from;	/* directories; none: the inbox */
 	bool is_partial;		/* a build may be missing */
@@ -32,6 +33,7 @@ struct collect_options {
 struct item {
 	enum package_format format;
 	bool is_published;	/* an rpm that is live under all its names */
+	bool is_waiting;	/* an rpm that the container has to sign */
 	struct deb deb;
 	struct signed_rpm rpm;
 };

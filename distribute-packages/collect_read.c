@@ -150,6 +150,21 @@ find_published(const struct collect_options *o, const struct signed_rpm *r,
 	return status;
 }
 
+/* What the container signs is checked before it goes there. */
+static int
+copy_unsigned(const struct rpm_container *c, int fd, const char *name,
+    struct rpm *r, const struct signed_rpm *s, struct err *e)
+{
+	struct out *copy = out_file(rpm_container_packages(c), s->file, 0644,
+	    OUT_LATER, NULL);
+
+	rpm_write_headers(r, copy);
+	if (rpm_read_payload(fd, name, copy, r, e) == 0)
+		return out_commit(copy, e);
+	out_discard(copy);
+	return -1;
+}
+
 /* r was read as far as its payload. */
 static int
 make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
@@ -164,6 +179,11 @@ make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
 	if (known < 0)
 		return -1;
 	item->is_published = known > 0;
+	if (stored == NULL && o->container != NULL) {
+		item->is_waiting = true;
+		return copy_unsigned(o->container, fd, name, r,
+		    &item->rpm, e);
+	}
 	if (stored == NULL && !o->is_dry_run)
 		return rpm_build_native(o->store, o->signer, o->date, fd, name,
 		    r, &item->rpm, e);

@@ -59,9 +59,8 @@ find_published(struct publication *p)
 	}
 }
 
-/* The configured file, else the one that a GitLab secure file becomes. */
-static char *
-find_key_file(const struct conf *conf)
+char *
+publication_key_file(const struct conf *conf)
 {
 	char *path = conf_path(conf, "signing", "key-file");
 
@@ -77,7 +76,7 @@ load_signer(void *arg, struct err *e)
 {
 	struct publication *p = arg;
 	const struct conf *conf = p->conf;
-	char *key_file = find_key_file(conf);
+	char *key_file = publication_key_file(conf);
 	char *passphrase = conf_path(conf, "signing", "passphrase-file");
 	char *next = conf_path(conf, "signing", "next-key-file");
 	struct signer_options o = {
@@ -238,9 +237,23 @@ enter_sandbox(const struct conf *conf, const char *state, struct err *e)
 	return status;
 }
 
+/* The engine's process must be there before the sandbox, and the threads. */
+static int
+open_container(struct publication *p, const char *state, struct err *e)
+{
+	if (strcmp(conf_get(p->conf, "rpm", "builder"), "container") != 0 ||
+	    p->call->is_dry_run)
+		return 0;
+	if (conf_get(p->conf, "signing", "key") != NULL)
+		return err_set(e, ERR_CONFIG, "[rpm] builder = container needs "
+		    "[signing] key-file: a key ring cannot be given away");
+	p->container = rpm_container_open(p->conf, state, e);
+	return p->container ? 0 : -1;
+}
+
 int
 publication_open(struct publication *p, const struct tool_call *call,
-    bool must_change, bool may_change_fields, struct err *e)
+    unsigned flags, struct err *e)
 {
 	char *state;
 	int status;
@@ -248,8 +261,8 @@ publication_open(struct publication *p, const struct tool_call *call,
 	memset(p, 0, sizeof(*p));
 	p->call = call;
 	p->conf = call->conf;
-	p->must_change = must_change;
-	p->may_change_fields = may_change_fields;
+	p->must_change = flags & PUBLICATION_MUST_CHANGE;
+	p->may_change_fields = flags & PUBLICATION_MAY_CHANGE_FIELDS;
 	p->store = (struct store)STORE_INIT;
 	/* Users' files name it; an empty one would be published for good. */
 	if (conf_need(p->conf, "repository", "url", e) == NULL)
@@ -258,6 +271,8 @@ publication_open(struct publication *p, const struct tool_call *call,
 		return -1;
 	state = conf_path(p->conf, "repository", "state");
 	status = store_open(&p->store, state, true, e);
+	if (status == 0 && (flags & PUBLICATION_BUILDS))
+		status = open_container(p, state, e);
 	if (status == 0)
 		status = enter_sandbox(p->conf, state, e);
 	free(state);
@@ -332,6 +347,7 @@ publication_close(struct publication *p)
 	(void)background_wait(&p->syncing, &ignored);
 	closing = background_start(close_public, p);
 	signer_close(p->signer);
+	rpm_container_close(p->container);
 	(void)background_wait(&closing, &ignored);
 	for (i = 0; i < p->n_suites; i++)
 		suite_clear(&p->suites[i]);

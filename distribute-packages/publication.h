@@ -18,6 +18,7 @@
 
 #include "distribute-packages/suite.h"
 #include "distribute-packages/store.h"
+#include "distribute-packages/rpm_container.h"
 #include "lib/pgp.h"
 #include "lib/tool.h"
 
@@ -30,6 +31,7 @@ struct publication {
 	struct generation last;
 	struct generation next;
 	struct signer *signer;		/* after publication_await_signer */
+	struct rpm_container *container;	/* NULL: rpms are native */
 	struct background *signing;	/* until then */
 	struct background *syncing;	/* flushes what is written so far */
 	struct pgp *public;		/* what clients will check with */
@@ -42,8 +44,14 @@ struct publication {
 	bool may_be_foreign;	/* rpms may be there that another key signed */
 };
 
+enum publication_flags {
+	PUBLICATION_MUST_CHANGE = 1,	/* even if nothing differs */
+	PUBLICATION_MAY_CHANGE_FIELDS = 2,
+	PUBLICATION_BUILDS = 4		/* new packages will be signed */
+};
+
 int publication_open(struct publication *p, const struct tool_call *call,
-    bool must_change, bool may_change_fields, struct err *e);
+    unsigned flags, struct err *e);
 
 /*
  * Waits for the signing key, which is loaded and judged beside other work,
@@ -73,6 +81,11 @@ void publication_close(struct publication *p);
 
 /* Of "apt/dists/<suite>/..." and so on, the suite: yours; else NULL. */
 char *suite_of_path(const char *path);
+/*
+ * The configured key file, else the one that a GitLab secure file becomes;
+ * yours. NULL where a key of the caller's own key ring is configured.
+ */
+char *publication_key_file(const struct conf *conf);
 /* "gpg/<prefix>-packages-key.public", yours; suffix "" or "-next". */
 char *public_key_path(const struct conf *conf, const char *suffix);
 

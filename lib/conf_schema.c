@@ -31,6 +31,7 @@ const struct conf_key conf_schema[] = {
 
 	{"rpm", "builder", CONF_CHOICE, "native", "native container"},
 	{"rpm", "container-command", CONF_WORD, "docker", NULL},
+	{"rpm", "container-image", CONF_WORD, "veilid-cicd-rpm-builder", NULL},
 
 	{"deploy", "root", CONF_PATH, "/srv", NULL},
 	{"deploy", "inbox", CONF_PATH, "~/incoming", NULL},

@@ -313,6 +313,18 @@ rpm_read_payload(int fd, const char *name, struct out *copy, struct rpm *r,
 
 /* ----------------------------------------------------------------- names */
 
+void
+rpm_write_headers(const struct rpm *r, struct out *copy)
+{
+	static const char zeros[8];
+
+	out_add(copy, r->lead, RPM_LEAD);
+	out_add(copy, r->signature.blob.p, r->signature.blob.n);
+	out_add(copy, zeros, (size_t)(r->header_start - RPM_LEAD -
+	    r->signature.blob.n));
+	out_add(copy, r->header.blob.p, r->header.blob.n);
+}
+
 char *
 rpm_file_name(const struct rpm *r)
 {

@@ -72,6 +72,9 @@ int rpm_check_claims(struct rpm *r, struct err *e);
  */
 int rpm_check_counts(const struct rpm_header *h, struct err *e);
 
+/* Lead, signature header and main header as they were read. */
+void rpm_write_headers(const struct rpm *r, struct out *copy);
+
 /* <name>-<version>-<release>.<arch>.rpm, yours. */
 char *rpm_file_name(const struct rpm *r);
 /* [<epoch>:]<version>-<release>, yours. */

@@ -451,6 +451,10 @@ open_package(const struct repository_check *c,
 		status = check_header(k, &r, e);
 	if (status == 0)
 		status = check_signed(c, &r, e);
+	/* what is in a store was looked through on its way in */
+	if (status == 0 && !c->tree->is_store)
+		status = rpm_read_payload(fd, "rpmkeys would refuse it", NULL,
+		    &r, e);
 	rpm_clear(&r);
 	close(fd);
 	return status;

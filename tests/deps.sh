@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, with apt, those Debian packages that are missing.
 #
-#   tests/deps.sh GROUP...      build, test, lint, bench
+#   tests/deps.sh GROUP...      build, test, check, lint, bench
 set -eu
 
 for group in "$@"; do
@@ -10,7 +10,9 @@ for group in "$@"; do
         libgpgme-dev libcurl4-openssl-dev libcjson-dev libinih-dev \
         zlib1g-dev libssl-dev gnupg gpg gpg-agent ;;
     test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
-        xz-utils zstd curl util-linux procps binutils ca-certificates mount ;;
+        xz-utils zstd curl util-linux procps binutils ca-certificates mount \
+        rpm createrepo-c dnf zypper python3 ;;
+    check) set -- "$@" podman crun ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
     bench) set -- "$@" reprepro aptly rsync time ;;
     *) echo "deps.sh: unknown group '$group'" >&2; exit 64 ;;
