@@ -1,6 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "lib/base64.h"
 #include "lib/pgp.h"
 
 /* RFC 4880 4.3 and 9.4 */
@@ -190,47 +191,6 @@ line_is(const char *line, size_t n, const char *text)
 	return n == strlen(text) && memcmp(line, text, n) == 0;
 }
 
-/* Base64 (RFC 4648 4) that goes on from line to line. */
-struct base64 {
-	uint32_t bits;
-	size_t digits;
-	size_t padding;
-};
-
-static bool
-add_base64(struct base64 *b, const char *line, size_t n, struct buf *data)
-{
-	static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at;
-	uint8_t byte;
-	size_t i;
-
-	for (i = 0; i < n; i++) {
-		if (line[i] == '=' && b->padding++ < 2)
-			continue;
-		at = memchr(set, line[i], sizeof(set) - 1);
-		if (at == NULL || b->padding > 0)
-			return false;
-		b->bits = b->bits << 6 | (uint32_t)(at - set);
-		if (b->digits++ % 4 == 0)
-			continue;
-		byte = (uint8_t)(b->bits >> (2 * (4 - b->digits) % 8));
-		buf_add(data, &byte, 1);
-	}
-	return true;
-}
-
-/* Whole groups of four, and no bits are left over. */
-static bool
-is_whole(const struct base64 *b)
-{
-	if (b->digits == 0 || (b->digits + b->padding) % 4 != 0)
-		return false;
-	return b->padding == 0 ||
-	    (b->bits & (b->padding == 1 ? 3 : 15)) == 0;
-}
-
 /* RFC 4880 6.2: lines "Version: ...", then an empty one. */
 static bool
 skip_armour_headers(const char **p, const char *end)
@@ -251,23 +211,21 @@ bool
 pgp_read_armour(const char *text, size_t n, struct buf *packets)
 {
 	static const char tail[] = "-----END PGP SIGNATURE-----";
-	struct base64 b = {0, 0, 0};
-	const char *p = text, *end = text + n, *line;
+	const char *p = text, *end = text + n, *line, *body;
 	size_t m;
 
 	if (!take_line(&p, end, &line, &m) ||
 	    !line_is(line, m, "-----BEGIN PGP SIGNATURE-----") ||
 	    !skip_armour_headers(&p, end))
 		return false;
-	while (take_line(&p, end, &line, &m)) {
+	for (body = p; take_line(&p, end, &line, &m);) {
+		n = (size_t)(line - body);
 		/* the checksum: gpg compares it */
-		if (m == 5 && line[0] == '=')
-			return is_whole(&b) && take_line(&p, end, &line, &m) &&
-			    line_is(line, m, tail) && p == end;
-		if (line_is(line, m, tail))
-			return is_whole(&b) && p == end;
-		if (!add_base64(&b, line, m, packets))
+		if (m == 5 && line[0] == '=' &&
+		    !take_line(&p, end, &line, &m))
 			return false;
+		if (line_is(line, m, tail))
+			return p == end && base64_read(body, n, packets);
 	}
 	return false;
 }

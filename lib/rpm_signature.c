@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base64.h"
 #include "lib/mem.h"
 
 /*
@@ -26,59 +27,6 @@ struct entries {
 	struct rpm_entry *v;
 	size_t n;
 };
-
-/* ---------------------------------------------------------------- base64 */
-
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    "abcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/* RFC 4648 4, in one line. */
-static void
-base64_add(struct buf *text, const uint8_t *data, size_t n)
-{
-	uint32_t three;
-	char four[4];
-	size_t i;
-
-	for (i = 0; i < n; i += 3) {
-		three = (uint32_t)data[i] << 16;
-		three |= i + 1 < n ? (uint32_t)data[i + 1] << 8 : 0;
-		three |= i + 2 < n ? data[i + 2] : 0;
-		four[0] = base64_digits[three >> 18];
-		four[1] = base64_digits[three >> 12 & 63];
-		four[2] = i + 1 < n ? base64_digits[three >> 6 & 63] : '=';
-		four[3] = i + 2 < n ? base64_digits[three & 63] : '=';
-		buf_add(text, four, 4);
-	}
-}
-
-/* Lines are allowed; any other byte, and bits left over, are not. */
-static bool
-base64_read(const char *text, struct buf *data)
-{
-	size_t digits = 0, padding = 0;
-	uint32_t bits = 0;
-	const char *at;
-	char byte;
-
-	for (; *text != '\0'; text++) {
-		at = strchr(base64_digits, *text);
-		if (*text == '\n')
-			continue;
-		if (*text == '=' && padding++ < 2)
-			continue;
-		if (at == NULL || padding > 0)
-			return false;
-		bits = bits << 6 | (uint32_t)(at - base64_digits);
-		if (digits++ % 4 == 0)
-			continue;
-		byte = (char)(bits >> (2 * (4 - digits) % 8) & 0xff);
-		buf_add(data, &byte, 1);
-	}
-	if (digits == 0 || (digits + padding) % 4 != 0)
-		return false;
-	return padding == 0 || (bits & (padding == 1 ? 3 : 15)) == 0;
-}
 
 /* ------------------------------------------------------ the new header */
 
@@ -286,7 +234,7 @@ rpm_signature_read(const struct rpm *r, struct buf *signature, struct err *e)
 		return 0;
 	}
 	text = rpm_header_string(&r->signature, tag);
-	if (text == NULL || !base64_read(text, signature))
+	if (text == NULL || !base64_read(text, strlen(text), signature))
 		return err_set(e, ERR_DATA, "tag %u is not base64", tag);
 	return 0;
 }

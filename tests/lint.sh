@@ -131,14 +131,14 @@ check_cppcheck() {
 
 # What lies in which layer: modules, that is, file names up to the first "_".
 declare -A layers=(
-    [base]='mem err buf path'
+    [base]='mem err buf path base64'
     [os]='log cleanup secret conf fs hash out gzip archive run sandbox pgp
         keyring signer par background report tool'
     [net]='http'
     [pkg]='deb control manifest drop release build tree rpm repodata'
 )
 declare -A below=(
-    [base]='base' [os]='base os' [net]='base os net' [pkg]='base os pkg'
+    [base]='base base64' [os]='base os' [net]='base os net' [pkg]='base os pkg'
     [tool]='base os net pkg'
 )
 

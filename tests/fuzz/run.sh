@@ -142,6 +142,32 @@ seed_rpm() {
     done
 }
 
+seed_repodata() {
+    local a
+    a=$(printf a | sha256sum | cut -c -64)
+    {
+        printf '<metadata packages="1">\n<package type="rpm"><name>a</name>'
+        printf '<arch>noarch</arch><version epoch="0" ver="1" rel="1"/>'
+        printf '<checksum type="sha256" pkgid="YES">%s</checksum>' "$a"
+        printf '<size package="9"/><location href="a.rpm"/><format>'
+        printf '<rpm:header-range start="1" end="2"/></format></package>\n'
+        printf '</metadata>\n'
+    } >"$1/primary"
+    {
+        printf '<filelists packages="1">\n<package pkgid="%s" name="a">' "$a"
+        printf '<file>/a</file></package>\n</filelists>\n'
+    } >"$1/filelists"
+    {
+        printf '<repomd><revision>1</revision><data type="primary">'
+        printf '<checksum type="sha256">%s</checksum>' "$a"
+        printf '<open-checksum type="sha256">%s</open-checksum>' "$a"
+        printf '<location href="repodata/a.gz"/><size>1</size>'
+        printf '<open-size>2</open-size></data></repomd>\n'
+    } >"$1/repomd"
+    printf -- '-----BEGIN PGP SIGNATURE-----\n\niAF4\n=abcd\n%s\n' \
+        '-----END PGP SIGNATURE-----' >"$1/armour"
+}
+
 # seed_packed FILE FORMAT FILTER COMMAND...: a byte for what it is (0 ar, 1
 # tar, 2 stream; 0 plain, 1 xz, 2 zstd), one for the length of the pieces,
 # and standard input through the command
