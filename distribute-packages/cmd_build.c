@@ -176,10 +176,7 @@ build(struct publication *p, const char *release, struct err *e)
 	struct suite *s = publication_suite(p, name, e);
 	struct collection c = {NULL, 0};
 	struct collect_options o = {
-		.conf = p->conf, .release = release, .suite = s,
-		.last = &p->last, .store = &p->store, .signer = p->signer,
-		.container = p->container, .date = p->date,
-		.from = &options.from,
+		.p = p, .release = release, .suite = s, .from = &options.from,
 		.is_partial = options.is_partial,
 		.is_dry_run = p->call->is_dry_run,
 	};

@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "distribute-packages/publication.h"
 #include "lib/drop.h"
 #include "lib/fs.h"
 #include "lib/log.h"
@@ -27,6 +26,7 @@ struct collecting {
 	size_t n_files;
 	size_t cap_files;
 	struct item *items;	/* one for each file */
+	size_t n_rpms;
 	uint64_t bytes;
 };
 
@@ -50,6 +50,7 @@ add_file(struct collecting *c, const char *name, uint64_t size)
 		    sizeof(*c->files));
 	}
 	c->files[c->n_files++] = (struct file){c->n_places - 1, mem_dup(name)};
+	c->n_rpms += path_ends_with(name, ".rpm");
 	c->bytes += size;
 }
 
@@ -87,7 +88,7 @@ find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 static int
 find_drops(struct collecting *c, const struct strv *builds, struct err *e)
 {
-	char *path = conf_path(c->options->conf, "repository", "inbox");
+	char *path = conf_path(c->options->p->conf, "repository", "inbox");
 	enum err_kind worst = ERR_NONE;
 	int inbox = fs_open_dir(path, e);
 	size_t i, missing = 0;
@@ -150,7 +151,7 @@ read_package(size_t i, void *arg, struct err *e)
 	const struct place *place = &c->places[f->place];
 
 	if (collect_read(c->options, &c->allowed, place, f->name,
-	    &c->items[i], e) < 0)
+	    i, &c->items[i], e) < 0)
 		return err_wrap(e, "%s", place->label);
 	return 0;
 }
@@ -231,7 +232,7 @@ take_signed(size_t i, void *arg, struct err *e)
 	struct item *item = &c->items[i];
 
 	return !item->is_waiting ? 0 : rpm_container_take(
-	    c->options->container, c->options->store, &item->rpm, e);
+	    c->options->p->container, &c->options->p->store, &item->rpm, e);
 }
 
 /* The container signs all new rpms in one run. */
@@ -248,9 +249,9 @@ run_container(struct collecting *c, struct err *e)
 			break;
 	if (i == c->n_files)
 		return 0;
-	key_file = publication_key_file(o->conf);
-	status = rpm_container_run(o->container, o->date, key_file,
-	    signer_fingerprint(o->signer), e);
+	key_file = publication_key_file(o->p->conf);
+	status = rpm_container_run(o->p->container, o->p->date, key_file,
+	    signer_fingerprint(o->p->signer), e);
 	free(key_file);
 	if (status == 0)
 		status = par_each(c->n_files, take_signed, c, e);
@@ -266,8 +267,8 @@ collect(const struct collect_options *o, struct collection *result,
 	struct strv builds = STRV_INIT;
 	int status;
 
-	conf_list(o->conf, "release", "builds", &builds);
-	conf_list(o->conf, "release", "packages", &c.allowed);
+	conf_list(o->p->conf, "release", "builds", &builds);
+	conf_list(o->p->conf, "release", "packages", &c.allowed);
 	status = find_files(&c, &builds, e);
 	if (status == 0 && c.n_files == 0)
 		status = err_set(e, ERR_MISSING, "no package of release %s",
@@ -276,8 +277,12 @@ collect(const struct collect_options *o, struct collection *result,
 		c.items = mem_zero(c.n_files, sizeof(*c.items));
 		result->v = c.items;
 		result->n = c.n_files;
+		if (c.n_rpms >= PUBLICATION_MANY_RPMS &&
+		    o->p->container == NULL)
+			status = publication_widen(o->p, e);
 		log_progress_start("checking packages", c.bytes);
-		status = par_each(c.n_files, read_package, &c, e);
+		if (status == 0)
+			status = par_each(c.n_files, read_package, &c, e);
 		log_progress_end();
 	}
 	if (status == 0)

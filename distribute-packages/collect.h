@@ -9,21 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "distribute-packages/rpm_container.h"
-#include "distribute-packages/suite.h"
-#include "lib/conf.h"
+#include "distribute-packages/publication.h"
 #include "lib/deb.h"
 #include "lib/err.h"
 
 struct collect_options {
-	const struct conf *conf;
+	struct publication *p;		/* its signer is there */
 	const char *release;
 	const struct suite *suite;
-	const struct generation *last;
-	const struct store *store;
-	struct signer *signer;		/* loaded */
-	struct rpm_container *container;	/* NULL: rpms are native */
-	int64_t date;
 	const struct strv *from;	/* directories; none: the inbox */
 	bool is_partial;		/* a build may be missing */
 	bool is_dry_run;		/* nothing is copied */

@@ -11,6 +11,7 @@
 struct reading {
 	const struct collect_options *o;
 	const struct strv *allowed;	/* names and patterns */
+	size_t number;			/* of the file */
 };
 
 static bool
@@ -80,7 +81,7 @@ read_deb(const struct reading *c, const struct place *place, int fd,
     const char *name, struct deb *d, struct err *e)
 {
 	struct out *copy = c->o->is_dry_run ? NULL :
-	    out_object(c->o->store->objects, &d->digest);
+	    out_object(c->o->p->store.objects, &d->digest);
 	struct claim claim = {.format = FORMAT_DEB};
 	int status = deb_read(fd, name, copy, d, e);
 
@@ -134,9 +135,10 @@ find_published(const struct collect_options *o, const struct signed_rpm *r,
 	suite_basearches(o->suite, r->arch, &basearches);
 	for (i = 0; i < basearches.n && status >= 0; i++) {
 		path = suite_rpm_path(o->suite, basearches.v[i], r->file);
-		status = ledger_compare(&o->last->ledger, path, r->content, e);
+		status = ledger_compare(&o->p->last.ledger, path, r->content,
+		    e);
 		live += status > 0;
-		f = manifest_find(&o->last->manifest, path);
+		f = manifest_find(&o->p->last.manifest, path);
 		if (status >= 0 && f != NULL)
 			*stored = f->sha256;
 		free(path);
@@ -179,18 +181,19 @@ make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
 	if (known < 0)
 		return -1;
 	item->is_published = known > 0;
-	if (stored == NULL && o->container != NULL) {
+	if (stored == NULL && o->p->container != NULL) {
 		item->is_waiting = true;
-		return copy_unsigned(o->container, fd, name, r,
+		return copy_unsigned(o->p->container, fd, name, r,
 		    &item->rpm, e);
 	}
 	if (stored == NULL && !o->is_dry_run)
-		return rpm_build_native(o->store, o->signer, o->date, fd, name,
+		return rpm_build_native(&o->p->store,
+		    publication_signer(o->p, c->number), o->p->date, fd, name,
 		    r, &item->rpm, e);
 	if (rpm_read_payload(fd, name, NULL, r, e) < 0)
 		return -1;
 	return item->is_published || o->is_dry_run ? 0 :
-	    rpm_build_stored(o->store, stored, o->date, &item->rpm, e);
+	    rpm_build_stored(&o->p->store, stored, o->p->date, &item->rpm, e);
 }
 
 static int
@@ -205,8 +208,8 @@ read_rpm(const struct reading *c, const struct place *place, int fd,
 		status = hash_fd(fd, name, &d, e);
 		if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)
 			status = err_sys(e, "read again");
-		if (status == 0)
-			status = check_digest(place, name, d.sha256, e);
+		if (status == 0 && check_digest(place, name, d.sha256, e) < 0)
+			status = err_wrap(e, "%s", name);
 	}
 	if (status == 0)
 		status = rpm_read(fd, name, &r, e);
@@ -219,10 +222,10 @@ read_rpm(const struct reading *c, const struct place *place, int fd,
 
 int
 collect_read(const struct collect_options *o, const struct strv *allowed,
-    const struct place *place, const char *name, struct item *item,
-    struct err *e)
+    const struct place *place, const char *name, size_t number,
+    struct item *item, struct err *e)
 {
-	struct reading c = {o, allowed};
+	struct reading c = {o, allowed, number};
 	int fd = fs_open(place->dir, name, e), status;
 
 	if (fd < 0)

@@ -18,9 +18,9 @@ struct place {
 	struct manifest manifest;	/* of a drop */
 };
 
-/* Reads, judges and stores the file `name` of the place. */
+/* Reads, judges and stores the file `name` of the place, one of many. */
 int collect_read(const struct collect_options *o, const struct strv *allowed,
-    const struct place *place, const char *name, struct item *item,
-    struct err *e);
+    const struct place *place, const char *name, size_t number,
+    struct item *item, struct err *e);
 
 #endif

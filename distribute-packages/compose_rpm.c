@@ -259,8 +259,8 @@ sign_again(size_t i, void *arg, struct err *e)
 {
 	struct sign_again *x = arg;
 
-	if (rpm_build_again(&x->p->store, x->p->signer, x->v[i]->sha256,
-	    x->p->date, &x->made[i], &x->changed[i], e) < 0)
+	if (rpm_build_again(&x->p->store, publication_signer(x->p, i),
+	    x->v[i]->sha256, x->p->date, &x->made[i], &x->changed[i], e) < 0)
 		return err_wrap(e, "'%s'", x->v[i]->path);
 	log_progress_add(1);
 	return 0;
@@ -279,7 +279,9 @@ sign_suite(struct publication *p, struct suite *s, struct err *e)
 	for (i = 0; i < s->n; i++)
 		if (s->v[i].format == FORMAT_RPM && !s->v[i].is_new)
 			x.v[x.n++] = &s->v[i];
-	status = par_each(x.n, sign_again, &x, e);
+	status = x.n >= PUBLICATION_MANY_RPMS ? publication_widen(p, e) : 0;
+	if (status == 0)
+		status = par_each(x.n, sign_again, &x, e);
 	for (i = 0; i < x.n; i++) {
 		if (status == 0 && x.changed[i]) {
 			suite_set_signed(s, x.v[i], &x.made[i]);

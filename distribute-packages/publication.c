@@ -1,15 +1,11 @@
 #include "distribute-packages/publication.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "distribute-packages/apt_release.h"
-#include "distribute-packages/compose.h"
 #include "lib/background.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
@@ -23,7 +19,6 @@
  */
 #define DATE_SLACK 60
 #define CLOCK_WAIT 5	/* seconds */
-#define DEFAULT_KEY "veilid-packages-key.private"
 
 /* --------------------------------------------------------------- opening */
 
@@ -57,100 +52,6 @@ find_published(struct publication *p)
 			strv_add(&p->published, name);
 		free(name);
 	}
-}
-
-char *
-publication_key_file(const struct conf *conf)
-{
-	char *path = conf_path(conf, "signing", "key-file");
-
-	if (path != NULL || conf_get(conf, "signing", "key") != NULL)
-		return path;
-	if (access(DEFAULT_KEY, F_OK) == 0)
-		return mem_dup(DEFAULT_KEY);
-	return fs_expand_home("~/" DEFAULT_KEY);
-}
-
-static int
-load_signer(void *arg, struct err *e)
-{
-	struct publication *p = arg;
-	const struct conf *conf = p->conf;
-	char *key_file = publication_key_file(conf);
-	char *passphrase = conf_path(conf, "signing", "passphrase-file");
-	char *next = conf_path(conf, "signing", "next-key-file");
-	struct signer_options o = {
-		.key_file = key_file,
-		.key = conf_get(conf, "signing", "key"),
-		.passphrase_file = passphrase,
-		.next_key_file = next,
-		.min_days = (unsigned)conf_number(conf, "signing", "min-days"),
-	};
-	int status;
-
-	status = signer_load(p->signer, &o, e);
-	free(key_file);
-	free(passphrase);
-	free(next);
-	return status;
-}
-
-char *
-public_key_path(const struct conf *conf, const char *suffix)
-{
-	return mem_format("gpg/%s-packages-key%s.public",
-	    conf_get(conf, "repository", "prefix"), suffix);
-}
-
-/* Another key than the published one: every suite is signed again. */
-static int
-check_key_change(struct publication *p, struct err *e)
-{
-	char *path = public_key_path(p->conf, "");
-	const struct manifest_entry *f = manifest_find(&p->last.manifest,
-	    path);
-	const struct buf *key = signer_public(p->signer);
-	uint8_t sha256[HASH_SIZE];
-	int status = 0;
-
-	hash_data(key->p, key->n, sha256);
-	if (p->published.n > 0 &&
-	    (f == NULL || !hash_equal(f->sha256, sha256))) {
-		log_notice("the signing key is not the published one: every "
-		    "suite is signed again");
-		p->must_change = p->may_be_foreign = true;
-		status = publication_suites(p, NULL, e);
-	}
-	free(path);
-	return status;
-}
-
-static bool
-has_rpms(const struct publication *p)
-{
-	const struct manifest *m = &p->last.manifest;
-	struct strv builds = STRV_INIT;
-	bool found = false;
-	size_t i;
-
-	conf_list(p->conf, "release", "builds", &builds);
-	for (i = 0; i < builds.n; i++)
-		found |= path_ends_with(builds.v[i], "-rpm");
-	for (i = 0; i < m->n && !found; i++)
-		found = path_starts_with(m->v[i].path, "rpm/");
-	strv_clear(&builds);
-	return found;
-}
-
-int
-publication_await_signer(struct publication *p, struct err *e)
-{
-	if (p->signing == NULL)
-		return 0;
-	if (background_wait(&p->signing, e) < 0 ||
-	    (has_rpms(p) && signer_check_rsa(p->signer, e) < 0))
-		return -1;
-	return check_key_change(p, e);
 }
 
 static int
@@ -278,12 +179,10 @@ publication_open(struct publication *p, const struct tool_call *call,
 	free(state);
 	if (status < 0)
 		return -1;
-	/* Both key rings now: there is one thread, and they fork. */
-	p->signer = signer_new(e);
-	p->public = p->signer ? pgp_new(e) : NULL;
-	if (p->public == NULL)
+	/* Key rings fork: now, while there is one thread. */
+	p->public = pgp_new(e);
+	if (p->public == NULL || publication_start_signer(p, e) < 0)
 		return -1;
-	p->signing = background_start(load_signer, p);
 	if (store_load(&p->store, 0, &p->last, e) < 0 || choose_date(p, e) < 0)
 		return -1;
 	find_published(p);
@@ -343,10 +242,9 @@ publication_close(struct publication *p)
 	struct background *closing;
 	size_t i;
 
-	(void)background_wait(&p->signing, &ignored);
 	(void)background_wait(&p->syncing, &ignored);
 	closing = background_start(close_public, p);
-	signer_close(p->signer);
+	publication_close_signers(p);
 	rpm_container_close(p->container);
 	(void)background_wait(&closing, &ignored);
 	for (i = 0; i < p->n_suites; i++)
@@ -355,186 +253,4 @@ publication_close(struct publication *p)
 	generation_clear(&p->next);
 	strv_clear(&p->published);
 	store_close(&p->store);
-}
-
-/* ------------------------------------------------------------- finishing */
-
-static bool
-is_unchanged(struct publication *p)
-{
-	const struct suite *s;
-	size_t i;
-
-	if (p->must_change || p->last.manifest.serial == 0)
-		return false;
-	for (s = p->suites; s < p->suites + p->n_suites; s++) {
-		for (i = 0; i < s->n_repositories; i++)
-			if (s->repositories[i].is_changed)
-				return false;
-		if (s->changed.n > 0 ||
-		    (s->has_apt && !compose_is_unchanged(p, s)))
-			return false;
-	}
-	return true;
-}
-
-static int
-check_fields(struct publication *p, struct err *e)
-{
-	struct tree last = store_tree(&p->store, &p->last);
-	struct fs_map map;
-	char *path;
-	bool found;
-	size_t i;
-	int status = 0;
-
-	for (i = 0; i < p->n_suites && status == 0; i++) {
-		if (!strv_has(&p->published, p->suites[i].name) ||
-		    p->may_change_fields)
-			continue;
-		path = mem_format("apt/dists/%s/Release", p->suites[i].name);
-		found = manifest_find(last.manifest, path) != NULL;
-		status = found ? tree_map(&last, path, &map, e) : 0;
-		free(path);
-		if (status < 0)
-			break;
-		if (!found)
-			continue;	/* it has no apt side yet */
-		status = apt_release_check_fields(&p->suites[i], p->conf,
-		    map.p, map.n, e);
-		fs_unmap(&map);
-	}
-	return status;
-}
-
-/* ---------------------------------------- the parts of a new generation */
-
-static int
-sign_manifest(struct publication *p, struct err *e)
-{
-	const char *text = p->next.text.p;
-	size_t n = p->next.text.n;
-
-	if (signer_sign(p->signer, SIGN_DETACHED, text, n, false,
-	    &p->next.signature, e) < 0)
-		return -1;
-	return pgp_verify(p->public, text, n, p->next.signature.p,
-	    p->next.signature.n, MANIFEST_SIGNATURE, e);
-}
-
-/* With the public key alone, as a client that has never been here. */
-static int
-look_as_client(struct publication *p, struct err *e)
-{
-	struct tree tree = store_tree(&p->store, &p->next);
-
-	tree.known = &p->last.manifest;
-	return tree_check(&tree, p->public, (int64_t)time(NULL), e);
-}
-
-static int
-sign_or_look(size_t i, void *arg, struct err *e)
-{
-	return i == 0 ? look_as_client(arg, e) : sign_manifest(arg, e);
-}
-
-static int
-compose_or_trust(size_t i, void *arg, struct err *e)
-{
-	struct publication *p = arg;
-	const struct buf *key = signer_public(p->signer);
-
-	if (i == 1)
-		return pgp_trust(p->public, key->p, key->n, "public key", e);
-	if (compose_indexes(p, e) < 0)
-		return -1;
-	compose_ledger(p);
-	return 0;
-}
-
-static void
-name_generation(struct publication *p, const char *release)
-{
-	struct manifest *m = &p->next.manifest;
-
-	m->serial = p->last.manifest.serial + 1;
-	m->date = p->date;
-	snprintf(m->release, sizeof(m->release), "%s", release);
-	m->has_previous = p->last.manifest.serial != 0;
-	memcpy(m->previous, p->last.manifest.self, HASH_SIZE);
-}
-
-/* gpg is other processes: it works beside us wherever it can. */
-static int
-make_generation(struct publication *p, struct err *e)
-{
-	if (p->may_be_foreign && compose_sign_rpms(p, e) < 0)
-		return -1;
-	if (par_each(2, compose_or_trust, p, e) < 0)
-		return -1;
-	publication_flush(p);
-	if (compose_signed(p, e) < 0 || compose_user_files(p, e) < 0)
-		return -1;
-	manifest_sort(&p->next.manifest);
-	manifest_write(&p->next.manifest, &p->next.text);
-	if (par_each(2, sign_or_look, p, e) < 0)
-		return err_wrap(e, "the new generation");
-	if (background_wait(&p->syncing, e) < 0)
-		return -1;
-	return store_commit(&p->store, &p->next, e);
-}
-
-/* A suite with a Valid-Until gets a later one with every generation. */
-static int
-renew_expiring(struct publication *p, struct err *e)
-{
-	char *section;
-	bool expires;
-	size_t i;
-
-	for (i = 0; i < p->published.n; i++) {
-		section = mem_format("suite %s", p->published.v[i]);
-		expires = conf_duration(p->conf, section, "valid-for") > 0;
-		free(section);
-		if (expires &&
-		    publication_suite(p, p->published.v[i], e) == NULL)
-			return -1;
-	}
-	return 0;
-}
-
-int
-publication_finish(struct publication *p, const char *release,
-    struct err *e)
-{
-	uint64_t keep = conf_number(p->conf, "repository", "keep");
-
-	if (publication_await_signer(p, e) < 0 || check_fields(p, e) < 0)
-		return -1;
-	if (is_unchanged(p)) {
-		log_notice("nothing to do: generation %" PRIu64 " has all of "
-		    "it", p->last.manifest.serial);
-		if (!p->call->is_dry_run &&
-		    store_collect(&p->store, keep, e) < 0)
-			return -1;
-		return manifest_report(&p->last.manifest,
-		    p->call->wants_json, e);
-	}
-	if (renew_expiring(p, e) < 0)
-		return -1;
-	name_generation(p, release);
-	if (p->call->is_dry_run) {
-		log_notice("dry run: would publish this as generation %" PRIu64,
-		    p->next.manifest.serial);
-		return 0;
-	}
-	if (make_generation(p, e) < 0)
-		return -1;
-	log_notice("generation %" PRIu64 " is complete: %s, %zu files",
-	    p->next.manifest.serial, p->next.manifest.release,
-	    p->next.manifest.n);
-	if (store_collect(&p->store, keep, e) < 0)
-		return err_wrap(e, "the generation is made, but clearing up "
-		    "failed");
-	return manifest_report(&p->next.manifest, p->call->wants_json, e);
 }

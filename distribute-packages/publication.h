@@ -23,6 +23,7 @@
 #include "lib/tool.h"
 
 #define PUBLICATION_SUITES 32	/* most that one tree may have */
+#define PUBLICATION_MANY_RPMS 16	/* are worth a second agent */
 
 struct publication {
 	const struct tool_call *call;
@@ -31,6 +32,9 @@ struct publication {
 	struct generation last;
 	struct generation next;
 	struct signer *signer;		/* after publication_await_signer */
+	struct signer *signers[2];	/* it, and one more for many rpms */
+	size_t n_rings;
+	size_t n_signers;		/* that are loaded */
 	struct rpm_container *container;	/* NULL: rpms are native */
 	struct background *signing;	/* until then */
 	struct background *syncing;	/* flushes what is written so far */
@@ -58,6 +62,10 @@ int publication_open(struct publication *p, const struct tool_call *call,
  * or says why it is refused. Call it before anything is built.
  */
 int publication_await_signer(struct publication *p, struct err *e);
+/* Loads the second signer, if it is not there yet. One thread only. */
+int publication_widen(struct publication *p, struct err *e);
+/* The signer for the i-th of many things. */
+struct signer *publication_signer(struct publication *p, size_t i);
 /* Begins to flush what was written so far, beside other work. */
 void publication_flush(struct publication *p);
 
@@ -78,6 +86,13 @@ int publication_suites(struct publication *p, const char *only,
 int publication_finish(struct publication *p, const char *release,
     struct err *e);
 void publication_close(struct publication *p);
+
+/* ------------------- publication_signer.c, for publication_open and _close */
+
+int publication_start_signer(struct publication *p, struct err *e);
+void publication_close_signers(struct publication *p);
+
+/* ----------------------------------------------------------- small things */
 
 /* Of "apt/dists/<suite>/..." and so on, the suite: yours; else NULL. */
 char *suite_of_path(const char *path);

@@ -1,0 +1,191 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "distribute-packages/apt_release.h"
+#include "distribute-packages/compose.h"
+#include "lib/background.h"
+#include "lib/log.h"
+#include "lib/par.h"
+
+static bool
+is_unchanged(struct publication *p)
+{
+	const struct suite *s;
+	size_t i;
+
+	if (p->must_change || p->last.manifest.serial == 0)
+		return false;
+	for (s = p->suites; s < p->suites + p->n_suites; s++) {
+		for (i = 0; i < s->n_repositories; i++)
+			if (s->repositories[i].is_changed)
+				return false;
+		if (s->changed.n > 0 ||
+		    (s->has_apt && !compose_is_unchanged(p, s)))
+			return false;
+	}
+	return true;
+}
+
+static int
+check_fields(struct publication *p, struct err *e)
+{
+	struct tree last = store_tree(&p->store, &p->last);
+	struct fs_map map;
+	char *path;
+	bool found;
+	size_t i;
+	int status = 0;
+
+	for (i = 0; i < p->n_suites && status == 0; i++) {
+		if (!strv_has(&p->published, p->suites[i].name) ||
+		    p->may_change_fields)
+			continue;
+		path = mem_format("apt/dists/%s/Release", p->suites[i].name);
+		found = manifest_find(last.manifest, path) != NULL;
+		status = found ? tree_map(&last, path, &map, e) : 0;
+		free(path);
+		if (status < 0)
+			break;
+		if (!found)
+			continue;	/* it has no apt side yet */
+		status = apt_release_check_fields(&p->suites[i], p->conf,
+		    map.p, map.n, e);
+		fs_unmap(&map);
+	}
+	return status;
+}
+
+/* ---------------------------------------- the parts of a new generation */
+
+static int
+sign_manifest(struct publication *p, struct err *e)
+{
+	const char *text = p->next.text.p;
+	size_t n = p->next.text.n;
+
+	if (signer_sign(p->signer, SIGN_DETACHED, text, n, false,
+	    &p->next.signature, e) < 0)
+		return -1;
+	return pgp_verify(p->public, text, n, p->next.signature.p,
+	    p->next.signature.n, MANIFEST_SIGNATURE, e);
+}
+
+/* With the public key alone, as a client that has never been here. */
+static int
+look_as_client(struct publication *p, struct err *e)
+{
+	struct tree tree = store_tree(&p->store, &p->next);
+
+	tree.known = &p->last.manifest;
+	return tree_check(&tree, p->public, (int64_t)time(NULL), e);
+}
+
+static int
+sign_or_look(size_t i, void *arg, struct err *e)
+{
+	return i == 0 ? look_as_client(arg, e) : sign_manifest(arg, e);
+}
+
+static int
+compose_or_trust(size_t i, void *arg, struct err *e)
+{
+	struct publication *p = arg;
+	const struct buf *key = signer_public(p->signer);
+
+	if (i == 1)
+		return pgp_trust(p->public, key->p, key->n, "public key", e);
+	if (compose_indexes(p, e) < 0)
+		return -1;
+	compose_ledger(p);
+	return 0;
+}
+
+static void
+name_generation(struct publication *p, const char *release)
+{
+	struct manifest *m = &p->next.manifest;
+
+	m->serial = p->last.manifest.serial + 1;
+	m->date = p->date;
+	snprintf(m->release, sizeof(m->release), "%s", release);
+	m->has_previous = p->last.manifest.serial != 0;
+	memcpy(m->previous, p->last.manifest.self, HASH_SIZE);
+}
+
+/* gpg is other processes: it works beside us wherever it can. */
+static int
+make_generation(struct publication *p, struct err *e)
+{
+	if (p->may_be_foreign && compose_sign_rpms(p, e) < 0)
+		return -1;
+	if (par_each(2, compose_or_trust, p, e) < 0)
+		return -1;
+	publication_flush(p);
+	if (compose_signed(p, e) < 0 || compose_user_files(p, e) < 0)
+		return -1;
+	manifest_sort(&p->next.manifest);
+	manifest_write(&p->next.manifest, &p->next.text);
+	if (par_each(2, sign_or_look, p, e) < 0)
+		return err_wrap(e, "the new generation");
+	if (background_wait(&p->syncing, e) < 0)
+		return -1;
+	return store_commit(&p->store, &p->next, e);
+}
+
+/* A suite with a Valid-Until gets a later one with every generation. */
+static int
+renew_expiring(struct publication *p, struct err *e)
+{
+	char *section;
+	bool expires;
+	size_t i;
+
+	for (i = 0; i < p->published.n; i++) {
+		section = mem_format("suite %s", p->published.v[i]);
+		expires = conf_duration(p->conf, section, "valid-for") > 0;
+		free(section);
+		if (expires &&
+		    publication_suite(p, p->published.v[i], e) == NULL)
+			return -1;
+	}
+	return 0;
+}
+
+int
+publication_finish(struct publication *p, const char *release,
+    struct err *e)
+{
+	uint64_t keep = conf_number(p->conf, "repository", "keep");
+
+	if (publication_await_signer(p, e) < 0 || check_fields(p, e) < 0)
+		return -1;
+	if (is_unchanged(p)) {
+		log_notice("nothing to do: generation %" PRIu64 " has all of "
+		    "it", p->last.manifest.serial);
+		if (!p->call->is_dry_run &&
+		    store_collect(&p->store, keep, e) < 0)
+			return -1;
+		return manifest_report(&p->last.manifest,
+		    p->call->wants_json, e);
+	}
+	if (renew_expiring(p, e) < 0)
+		return -1;
+	name_generation(p, release);
+	if (p->call->is_dry_run) {
+		log_notice("dry run: would publish this as generation %" PRIu64,
+		    p->next.manifest.serial);
+		return 0;
+	}
+	if (make_generation(p, e) < 0)
+		return -1;
+	log_notice("generation %" PRIu64 " is complete: %s, %zu files",
+	    p->next.manifest.serial, p->next.manifest.release,
+	    p->next.manifest.n);
+	if (store_collect(&p->store, keep, e) < 0)
+		return err_wrap(e, "the generation is made, but clearing up "
+		    "failed");
+	return manifest_report(&p->next.manifest, p->call->wants_json, e);
+}
