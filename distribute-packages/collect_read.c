@@ -181,6 +181,10 @@ make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
 	if (known < 0)
 		return -1;
 	item->is_published = known > 0;
+	/* one that was withdrawn, and another key had signed: from the start */
+	if (stored != NULL && known == 0 &&
+	    !rpm_build_is_ours(&o->p->store, o->p->signer, stored))
+		stored = NULL;
 	if (stored == NULL && o->p->container != NULL) {
 		item->is_waiting = true;
 		return copy_unsigned(o->p->container, fd, name, r,

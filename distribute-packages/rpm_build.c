@@ -139,6 +139,22 @@ is_by_signer(const struct signer *signer, const struct rpm *r)
 	return strcmp(issuer, signer_fingerprint(signer)) == 0;
 }
 
+bool
+rpm_build_is_ours(const struct store *store, const struct signer *signer,
+    const uint8_t sha256[HASH_SIZE])
+{
+	struct err ignored = ERR_INIT;
+	struct rpm r = RPM_INIT;
+	struct digest d;
+	int fd = open_stored(store, sha256, &r, &d, &ignored);
+	bool is_ours = fd >= 0 && is_by_signer(signer, &r);
+
+	if (fd >= 0)
+		close(fd);
+	rpm_clear(&r);
+	return is_ours;
+}
+
 int
 rpm_build_again(const struct store *store, struct signer *signer,
     const uint8_t sha256[HASH_SIZE], int64_t date, struct signed_rpm *s,

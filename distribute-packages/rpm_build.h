@@ -44,6 +44,10 @@ int rpm_build_stored(const struct store *store,
     const uint8_t sha256[HASH_SIZE], int64_t date, struct signed_rpm *s,
     struct err *e);
 
+/* True if a stored package is signed by the key that the signer has. */
+bool rpm_build_is_ours(const struct store *store,
+    const struct signer *signer, const uint8_t sha256[HASH_SIZE]);
+
 /*
  * Signs a stored package again where its signature is not by the key that the
  * signer has; *changed says if it was.
