@@ -44,7 +44,7 @@ main(int argc, char **argv)
 {
 	static const struct tool tool = {
 		.name = "distribute-packages",
-		.summary = "Construct and sign the apt repository.",
+		.summary = "Construct and sign package repositories.",
 		.manual = "distribute-packages(1)",
 		.options = table,
 		.verbs = verbs,
