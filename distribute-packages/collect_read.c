@@ -176,6 +176,9 @@ make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
 	const uint8_t *stored = NULL;
 	int known;
 
+	/* of builds that the configuration does not name, too */
+	if (signer_check_rsa(o->p->signer, e) < 0)
+		return -1;
 	signed_rpm_name(&item->rpm, r);
 	known = find_published(o, &item->rpm, &stored, e);
 	if (known < 0)

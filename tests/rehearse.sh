@@ -1,7 +1,8 @@
 #!/bin/bash
 # A whole release on this machine, as users would live through it: real
-# packages, real signing, a real web server, a real apt-get. Everything listens
-# on loopback and lies in one temporary directory, which is removed.
+# packages, real signing, a real web server, a real apt-get, dnf and zypper.
+# Everything listens on loopback and lies in one temporary directory, which is
+# removed.
 #
 #   BUILD=build tests/rehearse.sh
 set -u
@@ -13,6 +14,8 @@ else
 fi
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
+# shellcheck source=tests/e2e/rpms.sh
+. tests/e2e/rpms.sh
 
 STARTED=$(date +%s%N)
 TABLE=()
@@ -50,6 +53,8 @@ say_command() {
     deploy) shift; echo "deploy-repo $*" ;;
     export_and_deploy) echo 'distribute-packages export | deploy-repo -' ;;
     apt) shift 2; echo "apt-get $*" ;;
+    dnf) shift 2; echo "dnf $*" ;;
+    zypper) shift 2; echo "zypper $*" ;;
     *) echo "$*" ;;
     esac | sed "s|$T|.|g"
 }
@@ -71,6 +76,12 @@ version_of() {
     dpkg-query --admindir="$T/client/var/lib/dpkg" -W -f '${Version}' "$1" 2>/dev/null
 }
 
+# has_rpms ROOT PACKAGE...: just these are installed.
+has_rpms() {
+    [ "$(installed_rpms "$1")" = "${*:2} " ] ||
+        failed "installed is $(installed_rpms "$1")"
+}
+
 T=$(mktemp -d /tmp/vc-rehearsal.XXXXXX)
 export HOME=$T/home
 mkdir -p "$HOME/incoming"
@@ -84,24 +95,38 @@ printf 'Packages, keys and servers are made for this run and thrown away after i
 step 'The key'
 write_conf
 sed -i 's/packages.example.org$/packages.rehearsal.example/' "$T/conf"
+use_builds amd64-deb arm64-deb amd64-rpm
 printf '  an RSA key of 3072 bits: %s\n' \
     "$(gpg --homedir "$KEYS" --show-keys --with-colons "$T/trusted.asc" | awk -F: '$1 == "fpr" {print $10; exit}')"
 proven 'made'
 
+step 'The web server'
+web_for_rpms
+printf '  nginx serves ./srv at %s\n' "$WEB"
+proven 'it has nothing yet'
+
 step 'The builds of v0.3.4'
 make_release built 0.3.4
+make_rpm built veilid-server 0.3.4 || failed 'rpmbuild'
+make_rpm built veilid-cli 0.3.4 || failed 'rpmbuild'
 make_drop home/incoming v0.3.4 amd64-deb job101 built/*_amd64.deb
 make_drop home/incoming v0.3.4 arm64-deb job102 built/*_arm64.deb
+make_drop home/incoming v0.3.4 amd64-rpm job103 built/*.rpm
 for f in built/*.deb; do
     printf '  %-36s %5s bytes  %s\n' "$(basename "$f")" "$(stat -c %s "$f")" \
         "$(ar t "$f" | grep ^control)"
 done
-proven 'two packages, two architectures, zstd and gzip'
+for f in built/*.rpm; do
+    printf '  %-36s %5s bytes  not signed\n' "$(basename "$f")" "$(stat -c %s "$f")"
+done
+proven 'two packages, two architectures as .deb, one as .rpm'
 
 step 'Distribute'
 run dist build -r v0.3.4
 run dist list
-proven 'checked, indexed, signed'
+rpm_ok main state/objects/"$(sed -n 's|  rpm/.*/veilid-cli-.*||p' \
+    state/generations/1/SHA256SUMS)" || failed "rpmkeys: $(cat rpmkeys)"
+proven 'checked, indexed, signed; rpmkeys agrees'
 
 step 'Deploy'
 mkdir -p srv/apt && echo 'the old site' >srv/apt/index.html
@@ -111,9 +136,7 @@ run deploy status
 (cd srv && sha256sum --strict --quiet -c SHA256SUMS) || failed 'sha256sum -c'
 proven 'plain directory exchanged for a link, sha256sum agrees'
 
-step 'A user installs'
-web_start "$T/srv"
-printf '  nginx serves ./srv at %s\n' "$WEB"
+step 'A user of Debian installs'
 apt_root client "$WEB"
 run apt client update
 run apt client install veilid-server veilid-cli:arm64
@@ -121,16 +144,37 @@ run apt client install veilid-server veilid-cli:arm64
     failed 'not installed'
 proven 'apt-get: both architectures, signed-by, no warning'
 
+step 'A user of dnf installs'
+dnf_root fedora
+printf '  the .repo file that users get:\n'
+grep -E '^\[|check|^gpgkey' fedora/repos/veilid.repo | sed 's/^/    /'
+run dnf fedora -q makecache
+run dnf fedora -q install veilid-server veilid-cli
+has_rpms fedora veilid-cli=0.3.4-1 veilid-server=0.3.4-1
+proven 'dnf: gpgcheck, repo_gpgcheck, pkg_gpgcheck, no warning'
+
+step 'A user of zypper installs'
+run zypper suse -q addrepo "$WEB/$REPO_FILE"
+run zypper suse -q refresh
+run zypper suse -q install --download-in-advance veilid-cli
+has_rpms suse veilid-cli=0.3.4-1
+proven 'zypper: the same checks, the same file'
+
 step 'The next release, v0.3.5'
 make_release built2 0.3.5
+make_rpm built2 veilid-server 0.3.5 || failed 'rpmbuild'
+make_rpm built2 veilid-cli 0.3.5 || failed 'rpmbuild'
 make_drop home/incoming v0.3.5 amd64-deb job201 built2/*_amd64.deb
 make_drop home/incoming v0.3.5 arm64-deb job202 built2/*_arm64.deb
+make_drop home/incoming v0.3.5 amd64-rpm job203 built2/*.rpm
 CI_COMMIT_TAG=v0.3.5 run dist build
 run export_and_deploy
 run apt client update
 run apt client upgrade
 [ "$(version_of veilid-server)" = 0.3.5 ] || failed 'not upgraded'
-proven 'apt-get upgrade: 0.3.4 to 0.3.5'
+run dnf fedora -q --refresh upgrade
+has_rpms fedora veilid-cli=0.3.5-1 veilid-server=0.3.5-1
+proven 'apt-get upgrade, dnf upgrade: 0.3.4 to 0.3.5'
 
 step 'The same job once more'
 CI_COMMIT_TAG=v0.3.5 run dist build
@@ -150,6 +194,8 @@ grep -q 'Version: 0.3.5' client/var/lib/apt/lists/*Packages &&
     failed 'still there'
 run apt client install --allow-downgrades veilid-server=0.3.4
 [ "$(version_of veilid-server)" = 0.3.4 ] || failed 'no way back'
+run dnf fedora -q --refresh distro-sync
+has_rpms fedora veilid-cli=0.3.4-1 veilid-server=0.3.4-1
 proven 'rollback at once, revert for good'
 
 step 'Somebody tampers'

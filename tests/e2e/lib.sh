@@ -98,6 +98,8 @@ cleanup() {
     local pid
     for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null; done
     for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
+    # gpgme, which dnf uses, leaves an agent for each of its key rings
+    for pid in $(pgrep -f "^gpg-agent --homedir $T/"); do kill "$pid"; done
     mountpoint -q "$T/full" && umount "$T/full"
     return 0
 }
@@ -215,7 +217,7 @@ make_drop() {
     shift 4
     mkdir -p "$drop.part"
     cp "$@" "$drop.part"
-    (cd "$drop.part" && LC_ALL=C sha256sum -- *.deb >SHA256SUMS)
+    (cd "$drop.part" && LC_ALL=C sha256sum -- * >SHA256SUMS)
     mv "$drop.part" "$drop"
 }
 
@@ -382,4 +384,84 @@ apt() {
 installed() {
     dpkg-query --admindir="$1/var/lib/dpkg" -W -f '${Package}:${Architecture}=${Version}\n' \
         2>/dev/null | sort | tr '\n' ' '
+}
+
+# ------------------------------------------------- rpm, a dnf, a zypper client
+
+# use_builds BUILD...: what a release consists of.
+use_builds() {
+    sed -i "s/^builds = .*/builds = $*/" "$T/conf"
+}
+
+# rpm_ok KIND FILE...: rpmkeys, which trusts the key KIND alone, finds every
+# digest right and a signature on each file.
+rpm_ok() {
+    local db=$T/rpmdb.$1 key=$KEYS/$1.asc
+    shift
+    [ -d "$db" ] || rpmkeys --dbpath "$db" --import "$key" || return
+    rpmkeys --dbpath "$db" -D '_pkgverify_level all' -K "$@" \
+        >"$T/rpmkeys" 2>&1 &&
+        ! grep -v ': digests signatures OK$' "$T/rpmkeys"
+}
+
+# sign_rpm KIND FILE...: with rpmsign.
+sign_rpm() {
+    local home=$KEYS/h.$1
+    make_key "$1"
+    shift
+    GNUPGHOME=$home rpmsign --define '__gpg /usr/bin/gpg' --define "_gpg_name $(
+        gpg --homedir "$home" --with-colons -k 2>/dev/null |
+            awk -F: '$1 == "fpr" {print $10; exit}')" --addsign "$@"
+    gpgconf --homedir "$home" --kill all
+}
+
+# The .repo file holds the server's address, so that comes before all else.
+web_for_rpms() {
+    web_start "$T/srv"
+    sed -i "s|^url = .*|url = $WEB|" "$T/conf"
+}
+REPO_FILE=rpm/stable/x86_64/veilid-stable-x86_64-rpm.repo
+
+# dnf_root NAME: a throw-away root, $T/NAME/root, whose dnf has our .repo file.
+dnf_root() {
+    local r=$T/$1
+    mkdir -p "$r"/{repos,cache,log,state,root}
+    curl -fsS -o "$r/repos/veilid.repo" "$WEB/$REPO_FILE" || die "no .repo file"
+    printf '[main]\nplugins=0\n' >"$r/conf"
+}
+
+# dnf NAME COMMAND...: every warning is an error of the test's.
+dnf() {
+    local r=$T/$1 status
+    shift
+    command dnf -y -c "$r/conf" --installroot "$r/root" --releasever 9 \
+        --forcearch x86_64 --setopt "reposdir=$r/repos" \
+        --setopt "cachedir=$r/cache" --setopt "logdir=$r/log" \
+        --setopt "persistdir=$r/state" "$@" >"$r.out" 2>&1 </dev/null
+    status=$?
+    cat "$r.out" >&2
+    [ "$status" = 0 ] && no_warning "$r.out"
+}
+
+# One is about the machine: rpm 4.20, itself in a chroot, on its sandbox.
+no_warning() {
+    ! grep -v 'private mounts in chroot not implemented' "$1" |
+        grep -iE 'warn|error|fail|invalid|match|not signed|skipping|bad '
+}
+
+# zypper NAME COMMAND...: the same.
+zypper() {
+    local r=$T/$1 status
+    shift
+    mkdir -p "$r/root"
+    command zypper --root "$r/root" --non-interactive \
+        --gpg-auto-import-keys "$@" >"$r.out" 2>&1 </dev/null
+    status=$?
+    cat "$r.out" >&2
+    [ "$status" = 0 ] && no_warning "$r.out"
+}
+
+installed_rpms() {
+    rpm --root "$T/$1/root" -qa --qf '%{NAME}=%{VERSION}-%{RELEASE}\n' |
+        grep -v '^gpg-pubkey' | sort | tr '\n' ' '
 }
