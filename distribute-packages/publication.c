@@ -227,26 +227,15 @@ publication_suites(struct publication *p, const char *only, struct err *e)
 	return 0;
 }
 
-static int
-close_public(void *arg, struct err *e)
-{
-	(void)e;
-	pgp_close(((struct publication *)arg)->public);
-	return 0;
-}
-
 void
 publication_close(struct publication *p)
 {
 	struct err ignored = ERR_INIT;
-	struct background *closing;
 	size_t i;
 
 	(void)background_wait(&p->syncing, &ignored);
-	closing = background_start(close_public, p);
-	publication_close_signers(p);
+	publication_close_rings(p);
 	rpm_container_close(p->container);
-	(void)background_wait(&closing, &ignored);
 	for (i = 0; i < p->n_suites; i++)
 		suite_clear(&p->suites[i]);
 	generation_clear(&p->last);

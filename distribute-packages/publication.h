@@ -37,6 +37,7 @@ struct publication {
 	size_t n_signers;		/* that are loaded */
 	struct rpm_container *container;	/* NULL: rpms are native */
 	struct background *signing;	/* until then */
+	struct background *closing;	/* ends the key rings */
 	struct background *syncing;	/* flushes what is written so far */
 	struct pgp *public;		/* what clients will check with */
 	struct strv published;	/* names of the suites of `last` */
@@ -66,6 +67,8 @@ int publication_await_signer(struct publication *p, struct err *e);
 int publication_widen(struct publication *p, struct err *e);
 /* The signer for the i-th of many things. */
 struct signer *publication_signer(struct publication *p, size_t i);
+/* Begins to end all that signs and verifies, beside other work. */
+void publication_end_signing(struct publication *p);
 /* Begins to flush what was written so far, beside other work. */
 void publication_flush(struct publication *p);
 
@@ -90,7 +93,7 @@ void publication_close(struct publication *p);
 /* ------------------- publication_signer.c, for publication_open and _close */
 
 int publication_start_signer(struct publication *p, struct err *e);
-void publication_close_signers(struct publication *p);
+void publication_close_rings(struct publication *p);
 
 /* ----------------------------------------------------------- small things */
 

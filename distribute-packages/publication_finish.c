@@ -130,6 +130,7 @@ make_generation(struct publication *p, struct err *e)
 	manifest_write(&p->next.manifest, &p->next.text);
 	if (par_each(2, sign_or_look, p, e) < 0)
 		return err_wrap(e, "the new generation");
+	publication_end_signing(p);
 	if (background_wait(&p->syncing, e) < 0)
 		return -1;
 	return store_commit(&p->store, &p->next, e);

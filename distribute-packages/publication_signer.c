@@ -90,20 +90,45 @@ publication_signer(struct publication *p, size_t i)
 }
 
 static int
-close_signer(size_t i, void *arg, struct err *e)
+close_ring(size_t i, void *arg, struct err *e)
 {
+	struct publication *p = arg;
+
 	(void)e;
-	signer_close(((struct publication *)arg)->signers[i]);
+	if (i == COUNT(p->signers)) {
+		pgp_close(p->public);
+		p->public = NULL;
+	} else {
+		signer_close(p->signers[i]);
+		p->signers[i] = NULL;
+	}
 	return 0;
 }
 
+/* Ending the agents takes as long as making a signature: all at once. */
+static int
+close_rings(void *arg, struct err *e)
+{
+	struct publication *p = arg;
+
+	return par_each(COUNT(p->signers) + 1, close_ring, p, e);
+}
+
 void
-publication_close_signers(struct publication *p)
+publication_end_signing(struct publication *p)
+{
+	if (p->closing == NULL)
+		p->closing = background_start(close_rings, p);
+}
+
+void
+publication_close_rings(struct publication *p)
 {
 	struct err ignored = ERR_INIT;
 
 	(void)background_wait(&p->signing, &ignored);
-	(void)par_each(COUNT(p->signers), close_signer, p, &ignored);
+	publication_end_signing(p);
+	(void)background_wait(&p->closing, &ignored);
 }
 
 char *

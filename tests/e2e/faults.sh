@@ -2,6 +2,7 @@
 # Every kind of end: killed at any moment, disk full, lock held, interrupted.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/rpms.sh"
 
 # killed_after MILLISECONDS COMMAND...: kill -9 then, unless it has ended.
 killed_after() {
@@ -25,8 +26,12 @@ no_rubbish_in_the_state() {
 }
 
 test_build_killed_at_twenty_moments() {
+    use_builds amd64-deb arm64-deb amd64-rpm
     make_release p 0.3.4
     make_release q 0.3.5
+    make_rpm p veilid-server 0.3.4
+    make_rpm q veilid-server 0.3.5
+    make_rpm q veilid-cli 0.3.5
     publish v0.3.4 p
     cp srv/apt/dists/stable/InRelease live
     cp -a state base
@@ -34,7 +39,7 @@ test_build_killed_at_twenty_moments() {
     for _ in $(seq 20); do
         rm -rf state
         cp -a base state
-        at=$((1 + RANDOM % 130))
+        at=$((1 + RANDOM % 200))
         killed_after $at "$BUILD/bin/distribute-packages" -c conf build \
             -r v0.3.5 --from q
         must dist verify
