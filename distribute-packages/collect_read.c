@@ -184,23 +184,26 @@ make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
 	if (known < 0)
 		return -1;
 	item->is_published = known > 0;
-	/* one that was withdrawn, and another key had signed: from the start */
-	if (stored != NULL && known == 0 &&
-	    !rpm_build_is_ours(&o->p->store, o->p->signer, stored))
-		stored = NULL;
-	if (stored == NULL && o->p->container != NULL) {
+	/*
+	 * One that was withdrawn is signed already; if by another key, it is
+	 * a new one.
+	 */
+	if (known == 0 && stored != NULL && !o->is_dry_run) {
+		known = rpm_build_stored(&o->p->store, o->p->signer, stored,
+		    o->p->date, &item->rpm, e);
+		if (known < 0)
+			return -1;
+	}
+	if (known > 0 || o->is_dry_run)
+		return rpm_read_payload(fd, name, NULL, r, e);
+	if (o->p->container != NULL) {
 		item->is_waiting = true;
 		return copy_unsigned(o->p->container, fd, name, r,
 		    &item->rpm, e);
 	}
-	if (stored == NULL && !o->is_dry_run)
-		return rpm_build_native(&o->p->store,
-		    publication_signer(o->p, c->number), o->p->date, fd, name,
-		    r, &item->rpm, e);
-	if (rpm_read_payload(fd, name, NULL, r, e) < 0)
-		return -1;
-	return item->is_published || o->is_dry_run ? 0 :
-	    rpm_build_stored(&o->p->store, stored, o->p->date, &item->rpm, e);
+	return rpm_build_native(&o->p->store,
+	    publication_signer(o->p, c->number), o->p->date, fd, name, r,
+	    &item->rpm, e);
 }
 
 static int

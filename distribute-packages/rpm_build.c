@@ -110,22 +110,6 @@ open_stored(const struct store *store, const uint8_t sha256[HASH_SIZE],
 	return fd;
 }
 
-int
-rpm_build_stored(const struct store *store,
-    const uint8_t sha256[HASH_SIZE], int64_t date, struct signed_rpm *s,
-    struct err *e)
-{
-	struct rpm r = RPM_INIT;
-	int fd = open_stored(store, sha256, &r, &s->digest, e);
-
-	if (fd >= 0) {
-		describe(s, &r, r.header_start, date);
-		close(fd);
-	}
-	rpm_clear(&r);
-	return fd < 0 ? -1 : 0;
-}
-
 static bool
 is_by_signer(const struct signer *signer, const struct rpm *r)
 {
@@ -139,20 +123,22 @@ is_by_signer(const struct signer *signer, const struct rpm *r)
 	return strcmp(issuer, signer_fingerprint(signer)) == 0;
 }
 
-bool
-rpm_build_is_ours(const struct store *store, const struct signer *signer,
-    const uint8_t sha256[HASH_SIZE])
+int
+rpm_build_stored(const struct store *store, const struct signer *signer,
+    const uint8_t sha256[HASH_SIZE], int64_t date, struct signed_rpm *s,
+    struct err *e)
 {
-	struct err ignored = ERR_INIT;
 	struct rpm r = RPM_INIT;
-	struct digest d;
-	int fd = open_stored(store, sha256, &r, &d, &ignored);
-	bool is_ours = fd >= 0 && is_by_signer(signer, &r);
+	int fd = open_stored(store, sha256, &r, &s->digest, e), status = -1;
 
-	if (fd >= 0)
+	if (fd >= 0) {
+		status = is_by_signer(signer, &r);
+		if (status > 0)
+			describe(s, &r, r.header_start, date);
 		close(fd);
+	}
 	rpm_clear(&r);
-	return is_ours;
+	return status;
 }
 
 int

@@ -37,16 +37,12 @@ int rpm_build_native(const struct store *store, struct signer *signer,
     struct signed_rpm *s, struct err *e);
 
 /*
- * For a package that is signed and in the store already, under this hash:
- * its elements, from the file.
+ * For a package that is in the store already, under this hash: its elements,
+ * from the file. 1; 0 if another key than the signer's has signed it; -1.
  */
-int rpm_build_stored(const struct store *store,
+int rpm_build_stored(const struct store *store, const struct signer *signer,
     const uint8_t sha256[HASH_SIZE], int64_t date, struct signed_rpm *s,
     struct err *e);
-
-/* True if a stored package is signed by the key that the signer has. */
-bool rpm_build_is_ours(const struct store *store,
-    const struct signer *signer, const uint8_t sha256[HASH_SIZE]);
 
 /*
  * Signs a stored package again where its signature is not by the key that the
