@@ -116,10 +116,15 @@ test_signs_what_rpmkeys_accepts() {
     expect 0 'nothing to do' dist build -r v0.3.4 --from in
 }
 
-# Both builders sign, so hashes differ; every other word must be the same.
+# Both builders sign, so hashes differ; every other word must be the same. But
+# rpmsign of rpm 4.20 leaves the reserved space alone and lets the file grow, so
+# of sizes and places only the length of the header is compared.
 words() {
     python3 -c 'import sys, re, xml.etree.ElementTree as E
 text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", sys.stdin.read())
+text = re.sub(r"start=\"(\d+)\" end=\"(\d+)\"",
+    lambda m: "length=\"%d\"" % (int(m[2]) - int(m[1])), text)
+text = re.sub(r"<size package=\"\d+\"", "<size", text)
 print(E.canonicalize(text, strip_text=True).replace("><", ">\n<"))'
 }
 
