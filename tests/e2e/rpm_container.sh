@@ -118,12 +118,14 @@ test_signs_what_rpmkeys_accepts() {
 
 # Both builders sign, so hashes differ; every other word must be the same. But
 # rpmsign of rpm 4.20 leaves the reserved space alone and lets the file grow, so
-# of sizes and places only the length of the header is compared.
+# of sizes and places only the length of the header is compared; and
+# createrepo_c 1.2 sees a "pre" in two kinds of scripts more than 0.17 and we.
 words() {
     python3 -c 'import sys, re, xml.etree.ElementTree as E
 text = re.sub(r"\b[0-9a-f]{64}\b", "HASH", sys.stdin.read())
 text = re.sub(r"start=\"(\d+)\" end=\"(\d+)\"",
     lambda m: "length=\"%d\"" % (int(m[2]) - int(m[1])), text)
+text = re.sub(r"(\"in-(?:pre|post)trans\") pre=\"1\"", r"\1", text)
 text = re.sub(r"<size package=\"\d+\"", "<size", text)
 print(E.canonicalize(text, strip_text=True).replace("><", ">\n<"))'
 }
