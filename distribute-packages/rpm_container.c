@@ -77,37 +77,51 @@ make_work(struct rpm_container *c, const char *state, struct err *e)
 	return c->packages < 0 || c->work < 0 ? -1 : 0;
 }
 
-/* Replaces this process, the waiting one, as soon as it is told to. */
+/* The engine's command line, and the container's own two words at its end. */
 static void
-wait_and_run(const struct rpm_container *c, const char *command)
+run_engine(const struct rpm_container *c, const char *command,
+    const char *fingerprint, const char *date)
 {
-	bool is_podman = strstr(path_base(command), "podman") != NULL;
 	char *user = mem_format("--user=%u:%u", (unsigned)geteuid(),
 	    (unsigned)getegid());
 	char *mount = mem_format("type=bind,source=%s,target=/rpms",
 	    c->packages_path);
-	char word[128], *fingerprint, *date;
+	const char *argv[] = {command, "run", "--rm", "--interactive",
+	    "--pull=never", "--network=none", "--read-only",
+	    "--cap-drop=ALL", "--security-opt=no-new-privileges",
+	    "--tmpfs=/keys:rw,mode=1777,size=16m",
+	    "--tmpfs=/tmp:rw,mode=1777", "--tmpfs=/var/tmp:rw,mode=1777",
+	    "--mount", mount, user, c->image, fingerprint, date, NULL, NULL};
+	size_t n;
+
+	/* podman without root: our files belong to us in there, too */
+	if (strstr(path_base(command), "podman") && geteuid() != 0) {
+		for (n = COUNT(argv) - 1; n > 2; n--)
+			argv[n] = argv[n - 1];
+		argv[2] = "--userns=keep-id";
+	}
+	execvp(command, (char **)argv);
+	fprintf(stderr, "start '%s': %s\n", command, strerror(errno));
+}
+
+/* Becomes the engine as soon as it is told to. */
+static void
+wait_and_run(const struct rpm_container *c, const char *command)
+{
+	char line[128], *date;
 	size_t n = 0;
 	char byte = 0;
 
 	/* START, fingerprint, blank, date, newline; the rest is not for us */
-	while (n < sizeof(word) - 1 && read(STDIN_FILENO, &byte, 1) == 1 &&
+	while (n < sizeof(line) - 1 && read(STDIN_FILENO, &byte, 1) == 1 &&
 	    byte != '\n')
-		word[n++] = byte;
-	word[n] = '\0';
-	date = strchr(word, ' ');
-	if (byte != '\n' || word[0] != START || date == NULL)
+		line[n++] = byte;
+	line[n] = '\0';
+	date = strchr(line, ' ');
+	if (byte != '\n' || line[0] != START || date == NULL)
 		_exit(0);	/* it was not needed */
 	*date++ = '\0';
-	fingerprint = word + 1;
-	execlp(command, command, "run", "--rm", "--interactive",
-	    "--pull=never", "--network=none", "--read-only",
-	    "--cap-drop=ALL", "--security-opt=no-new-privileges",
-	    "--tmpfs=/keys:rw,mode=1777,size=16m", "--tmpfs=/tmp:rw,mode=1777",
-	    "--tmpfs=/var/tmp:rw,mode=1777", "--mount", mount, user,
-	    is_podman && geteuid() != 0 ? "--userns=keep-id" :
-	    "--env=TZ=UTC", c->image, fingerprint, date, (char *)NULL);
-	fprintf(stderr, "start '%s': %s\n", command, strerror(errno));
+	run_engine(c, command, line + 1, date);
 	_exit(127);
 }
 

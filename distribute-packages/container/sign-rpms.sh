@@ -15,7 +15,7 @@ fi
 fingerprint=$2
 date=$3
 
-export HOME=/keys GNUPGHOME=/keys/gnupg LC_ALL=C
+export HOME=/keys GNUPGHOME=/keys/gnupg LC_ALL=C TZ=UTC
 mkdir -m 700 "$GNUPGHOME"
 printf 'pinentry-mode loopback\nbatch\nno-tty\n' >"$GNUPGHOME/gpg.conf"
 printf 'allow-loopback-pinentry\n' >"$GNUPGHOME/gpg-agent.conf"
