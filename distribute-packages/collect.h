@@ -25,7 +25,6 @@ struct collect_options {
 /* A package that was found good. */
 struct item {
 	enum package_format format;
-	bool is_published;	/* an rpm that is live under all its names */
 	bool is_waiting;	/* an rpm that the container has to sign */
 	struct deb deb;
 	struct signed_rpm rpm;

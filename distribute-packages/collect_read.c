@@ -183,7 +183,6 @@ make_rpm(const struct reading *c, int fd, const char *name, struct rpm *r,
 	known = find_published(o, &item->rpm, &stored, e);
 	if (known < 0)
 		return -1;
-	item->is_published = known > 0;
 	/*
 	 * One that was withdrawn is signed already; if by another key, it is
 	 * a new one.
@@ -214,6 +213,7 @@ read_rpm(const struct reading *c, const struct place *place, int fd,
 	struct digest d;
 	int status = 0;
 
+	/* Its hash as it came; what is read next is checked by its own. */
 	if (place->is_drop) {
 		status = hash_fd(fd, name, &d, e);
 		if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)

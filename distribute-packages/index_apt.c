@@ -3,7 +3,6 @@
 
 #include "distribute-packages/suite.h"
 #include "lib/control.h"
-#include "lib/path.h"
 
 bool
 pkg_fits(const struct pkg *p, const char *architecture)
@@ -84,19 +83,14 @@ check_orphans(const struct suite *s, const struct tree *t, struct err *e)
 {
 	char *prefix = mem_format("apt/dists/%s/main/binary-", s->name);
 	char *architecture;
-	const char *path, *slash;
 	int status = 0;
 	size_t i;
 
 	for (i = 0; i < t->manifest->n && status == 0; i++) {
-		path = t->manifest->v[i].path;
-		if (!path_starts_with(path, prefix) ||
-		    !path_ends_with(path, "/Packages"))
-			continue;
-		path += strlen(prefix);
-		slash = strchr(path, '/');
-		architecture = mem_dupn(path, (size_t)(slash - path));
-		if (!strv_has(&s->architectures, architecture))
+		architecture = suite_component(t->manifest->v[i].path, prefix,
+		    "/Packages");
+		if (architecture != NULL &&
+		    !strv_has(&s->architectures, architecture))
 			status = err_set(e, ERR_CONFIG, "[%s] architectures "
 			    "lacks '%s', which is published", s->section,
 			    architecture);

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "distribute-packages/suite.h"
-#include "lib/path.h"
 
 #define LIST_LIMIT ((size_t)1 << 30)	/* of a list, unpacked, bytes */
 
@@ -137,20 +136,15 @@ int
 rpm_index_read(struct suite *s, const struct tree *t, struct err *e)
 {
 	char *prefix = mem_format("rpm/%s/", s->name), *basearch;
-	const char *path, *slash;
 	int status = 0;
 	size_t i;
 
 	for (i = 0; i < t->manifest->n && status == 0; i++) {
-		path = t->manifest->v[i].path;
-		if (!path_starts_with(path, prefix) ||
-		    !path_ends_with(path, "/repodata/repomd.xml"))
-			continue;
-		path += strlen(prefix);
-		slash = strchr(path, '/');
-		basearch = mem_dupn(path, (size_t)(slash - path));
-		status = read_repository(s, t, suite_repository(s, basearch),
-		    e);
+		basearch = suite_component(t->manifest->v[i].path, prefix,
+		    "/repodata/repomd.xml");
+		if (basearch != NULL)
+			status = read_repository(s, t,
+			    suite_repository(s, basearch), e);
 		free(basearch);
 	}
 	free(prefix);

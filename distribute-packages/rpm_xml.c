@@ -14,17 +14,19 @@ enum {
 enum { SIG_LONGARCHIVESIZE = 271, SIG_PAYLOADSIZE = 1007 };
 
 static void
-put_element(struct buf *text, const char *name, const char *value)
+put_element(struct buf *text, const char *indent, const char *name,
+    const char *value)
 {
-	buf_addf(text, "<%s>", name);
+	buf_addf(text, "%s<%s>", indent, name);
 	rpm_xml_text(text, value != NULL ? value : "");
 	buf_addf(text, "</%s>\n", name);
 }
 
 static void
-put_tag(const struct rpm *r, const char *name, uint32_t tag, struct buf *text)
+put_tag(const struct rpm *r, const char *indent, const char *name,
+    uint32_t tag, struct buf *text)
 {
-	put_element(text, name, rpm_header_string(&r->header, tag));
+	put_element(text, indent, name, rpm_header_string(&r->header, tag));
 }
 
 static void
@@ -66,16 +68,12 @@ static void
 put_format(const struct rpm *r, const struct rpm_published *p,
     struct buf *text)
 {
-	buf_str(text, "  <format>\n    ");
-	put_tag(r, "rpm:license", TAG_LICENSE, text);
-	buf_str(text, "    ");
-	put_tag(r, "rpm:vendor", TAG_VENDOR, text);
-	buf_str(text, "    ");
-	put_tag(r, "rpm:group", TAG_GROUP, text);
-	buf_str(text, "    ");
-	put_tag(r, "rpm:buildhost", TAG_BUILDHOST, text);
-	buf_str(text, "    ");
-	put_tag(r, "rpm:sourcerpm", TAG_SOURCERPM, text);
+	buf_str(text, "  <format>\n");
+	put_tag(r, "    ", "rpm:license", TAG_LICENSE, text);
+	put_tag(r, "    ", "rpm:vendor", TAG_VENDOR, text);
+	put_tag(r, "    ", "rpm:group", TAG_GROUP, text);
+	put_tag(r, "    ", "rpm:buildhost", TAG_BUILDHOST, text);
+	put_tag(r, "    ", "rpm:sourcerpm", TAG_SOURCERPM, text);
 	buf_addf(text, "    <rpm:header-range start=\"%" PRIu64 "\" end=\"%"
 	    PRIu64 "\"/>\n", p->header_start, p->header_end);
 	rpm_xml_depends(r, text);
@@ -87,20 +85,16 @@ static void
 put_primary(const struct rpm *r, const struct rpm_published *p,
     const char *pkgid, struct buf *text)
 {
-	buf_str(text, "<package type=\"rpm\">\n  ");
-	put_element(text, "name", r->name);
-	buf_str(text, "  ");
-	put_element(text, "arch", r->arch);
+	buf_str(text, "<package type=\"rpm\">\n");
+	put_element(text, "  ", "name", r->name);
+	put_element(text, "  ", "arch", r->arch);
 	put_version(r, text);
 	buf_addf(text, "  <checksum type=\"sha256\" pkgid=\"YES\">%s"
-	    "</checksum>\n  ", pkgid);
-	put_tag(r, "summary", TAG_SUMMARY, text);
-	buf_str(text, "  ");
-	put_tag(r, "description", TAG_DESCRIPTION, text);
-	buf_str(text, "  ");
-	put_tag(r, "packager", TAG_PACKAGER, text);
-	buf_str(text, "  ");
-	put_tag(r, "url", TAG_URL, text);
+	    "</checksum>\n", pkgid);
+	put_tag(r, "  ", "summary", TAG_SUMMARY, text);
+	put_tag(r, "  ", "description", TAG_DESCRIPTION, text);
+	put_tag(r, "  ", "packager", TAG_PACKAGER, text);
+	put_tag(r, "  ", "url", TAG_URL, text);
 	buf_addf(text, "  <time file=\"%" PRId64 "\" build=\"%" PRIu64 "\"/>\n",
 	    p->time, rpm_header_number(&r->header, TAG_BUILDTIME, 0, 0));
 	put_size(r, p, text);

@@ -89,12 +89,14 @@ put(struct buf *text, uint32_t c, bool in_attribute)
 
 /* How many bytes from here on need no thought: nearly always all of them. */
 static size_t
-plain(const char *s)
+plain(const char *value)
 {
+	/* a plain char has no sign on arm64 */
+	const unsigned char *s = (const unsigned char *)value;
 	size_t n = 0;
 
-	while (s[n] >= 0x20 && s[n] != '&' && s[n] != '<' && s[n] != '>' &&
-	    s[n] != '"')
+	while (s[n] >= 0x20 && s[n] < 0x80 && s[n] != '&' && s[n] != '<' &&
+	    s[n] != '>' && s[n] != '"')
 		n++;
 	return n;
 }

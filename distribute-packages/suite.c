@@ -7,6 +7,7 @@
 
 #include "lib/control.h"
 #include "lib/log.h"
+#include "lib/path.h"
 #include "lib/rpm.h"
 
 /* Which formats the configured builds bring. */
@@ -117,6 +118,18 @@ suite_repository(struct suite *s, const char *basearch)
 	return r;
 }
 
+char *
+suite_component(const char *path, const char *prefix, const char *suffix)
+{
+	const char *slash;
+
+	if (!path_starts_with(path, prefix) || !path_ends_with(path, suffix))
+		return NULL;
+	path += strlen(prefix);
+	slash = strchr(path, '/');
+	return slash ? mem_dupn(path, (size_t)(slash - path)) : NULL;
+}
+
 /* --------------------------------------------------------------- reading */
 
 /* The format, the repository, the name, the architecture. */
@@ -186,8 +199,9 @@ suite_read(struct suite *s, const struct tree *t, struct err *e)
 
 /* -------------------------------------------------------------- changing */
 
-void
-suite_touch(struct suite *s, const struct pkg *p)
+/* The indexes that the package stands in will be written anew. */
+static void
+touch(struct suite *s, const struct pkg *p)
 {
 	size_t i;
 
@@ -244,7 +258,7 @@ suite_add_deb(struct suite *s, const struct deb *d)
 	p->entries[0].n = strlen(p->entries[0].p);
 	p->is_new = true;
 	s->has_apt = true;
-	suite_touch(s, p);
+	touch(s, p);
 	free(path);
 }
 
@@ -306,7 +320,7 @@ suite_set_signed(struct suite *s, struct pkg *p, const struct signed_rpm *r)
 		    buf_cstr(&r->entries[list]), n);
 		p->entries[list].n = n;
 	}
-	suite_touch(s, p);
+	touch(s, p);
 }
 
 void
@@ -314,7 +328,7 @@ suite_drop(struct suite *s, struct pkg *p, const char *why)
 {
 	log_notice("- %s %s %s %s (%s)", s->name, p->name, p->version,
 	    p->architecture, why);
-	suite_touch(s, p);
+	touch(s, p);
 	p->is_dropped = true;
 }
 

@@ -95,9 +95,7 @@ char *suite_rpm_path(const struct suite *s, const char *basearch,
  */
 void suite_basearches(const struct suite *s, const char *arch,
     struct strv *basearches);
-/* Marks the indexes that package p stands in as changed. */
-void suite_touch(struct suite *s, const struct pkg *p);
-/* All of them. */
+/* Every index of the suite will be written anew. */
 void suite_touch_all(struct suite *s);
 /* By format, repository, name, architecture, and version, oldest first. */
 void suite_sort(struct suite *s);
@@ -107,6 +105,12 @@ bool pkg_is_same(const struct pkg *a, const struct pkg *b);
 void suite_drop(struct suite *s, struct pkg *p, const char *why);
 void suite_compact(struct suite *s);
 
+/*
+ * Of a path between prefix and suffix the first component, yours; NULL for
+ * other paths.
+ */
+char *suite_component(const char *path, const char *prefix,
+    const char *suffix);
 /* The repository with this basearch; made where it is missing. */
 struct rpm_repository *suite_repository(struct suite *s,
     const char *basearch);

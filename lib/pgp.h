@@ -49,7 +49,6 @@ struct signer_options {
 	const char *passphrase_file;
 	const char *next_key_file;	/* signs too, but not rpm metadata */
 	unsigned min_days;		/* the key must last this long */
-	bool needs_rsa;			/* rpms are to be signed */
 };
 
 /* SIGN_BINARY: detached, and not armoured. */

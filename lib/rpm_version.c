@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* Part of a version, from p up to end. */
-struct span {
+struct part {
 	const char *p;
 	const char *end;
 };
@@ -23,14 +23,14 @@ is_letter(char c)
 
 /* The next character; NUL at the end. */
 static char
-peek(const struct span *s)
+peek(const struct part *s)
 {
 	return s->p < s->end ? *s->p : '\0';
 }
 
 /* Separators count for nothing, neither what nor how many they are. */
 static void
-skip_separators(struct span *s)
+skip_separators(struct part *s)
 {
 	char c;
 
@@ -41,10 +41,10 @@ skip_separators(struct span *s)
 	}
 }
 
-static struct span
-take_segment(struct span *s, bool (*belongs)(char))
+static struct part
+take_segment(struct part *s, bool (*belongs)(char))
 {
-	struct span segment = {s->p, s->p};
+	struct part segment = {s->p, s->p};
 
 	while (s->p < s->end && belongs(*s->p))
 		s->p++;
@@ -53,7 +53,7 @@ take_segment(struct span *s, bool (*belongs)(char))
 }
 
 static int
-compare_numbers(struct span a, struct span b)
+compare_numbers(struct part a, struct part b)
 {
 	size_t n;
 
@@ -68,7 +68,7 @@ compare_numbers(struct span a, struct span b)
 }
 
 static int
-compare_letters(struct span a, struct span b)
+compare_letters(struct part a, struct part b)
 {
 	size_t a_n = (size_t)(a.end - a.p), b_n = (size_t)(b.end - b.p);
 	size_t n = a_n < b_n ? a_n : b_n;
@@ -79,11 +79,11 @@ compare_letters(struct span a, struct span b)
 
 /* One segment of each. The first of a decides which kind it is. */
 static int
-compare_segments(struct span *a, struct span *b)
+compare_segments(struct part *a, struct part *b)
 {
 	bool number = is_digit(peek(a));
-	struct span x = take_segment(a, number ? is_digit : is_letter);
-	struct span y = take_segment(b, number ? is_digit : is_letter);
+	struct part x = take_segment(a, number ? is_digit : is_letter);
+	struct part y = take_segment(b, number ? is_digit : is_letter);
 
 	if (y.p == y.end)	/* of different kinds: the number is newer */
 		return number ? 1 : -1;
@@ -107,7 +107,7 @@ order_of_caret(char a, char b)
 }
 
 static int
-compare_spans(struct span a, struct span b)
+compare_parts(struct part a, struct part b)
 {
 	char x, y;
 	int order;
@@ -134,23 +134,23 @@ compare_spans(struct span a, struct span b)
 	}
 }
 
-static struct span
-span_of(const char *s)
+static struct part
+part_of(const char *s)
 {
-	return (struct span){s, s + strlen(s)};
+	return (struct part){s, s + strlen(s)};
 }
 
 int
 rpm_compare_versions(const char *a, const char *b)
 {
-	return compare_spans(span_of(a), span_of(b));
+	return compare_parts(part_of(a), part_of(b));
 }
 
 /* release.p is NULL where there is none. */
 struct evr {
-	struct span epoch;
-	struct span version;
-	struct span release;
+	struct part epoch;
+	struct part version;
+	struct part release;
 };
 
 /* lib/rpmver.c: digits up to a colon; the last dash begins the release. */
@@ -165,9 +165,9 @@ split_evr(const char *text)
 		v.epoch.end = p++;
 	else
 		p = text;
-	v.version = (struct span){p, dash != NULL ? dash : p + strlen(p)};
+	v.version = (struct part){p, dash != NULL ? dash : p + strlen(p)};
 	if (dash != NULL)
-		v.release = span_of(dash + 1);
+		v.release = part_of(dash + 1);
 	return v;
 }
 
@@ -178,10 +178,10 @@ rpm_compare_evr(const char *a, const char *b)
 	int order = compare_numbers(x.epoch, y.epoch);
 
 	if (order == 0)
-		order = compare_spans(x.version, y.version);
+		order = compare_parts(x.version, y.version);
 	if (order != 0)
 		return order < 0 ? -1 : 1;
 	if (x.release.p == NULL || y.release.p == NULL)
 		return (x.release.p != NULL) - (y.release.p != NULL);
-	return compare_spans(x.release, y.release);
+	return compare_parts(x.release, y.release);
 }

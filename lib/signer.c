@@ -58,25 +58,23 @@ export_key(gpgme_ctx_t ctx, gpgme_key_t key, bool armour, struct buf *out,
 	return code ? pgp_failed(e, code, "export the public key") : 0;
 }
 
-static int
-check_algorithm(gpgme_subkey_t primary, bool needs_rsa, struct err *e)
+static bool
+is_rsa(gpgme_subkey_t key)
 {
-	switch (primary->pubkey_algo) {
-	case GPGME_PK_RSA:
-	case GPGME_PK_RSA_S:
-		if (primary->length >= MIN_RSA_BITS)
-			return 0;
+	return key->pubkey_algo == GPGME_PK_RSA ||
+	    key->pubkey_algo == GPGME_PK_RSA_S;
+}
+
+static int
+check_algorithm(gpgme_subkey_t primary, struct err *e)
+{
+	if (is_rsa(primary) && primary->length < MIN_RSA_BITS)
 		return err_set(e, ERR_REFUSED, "RSA of %u bits is too weak: "
 		    "%d at least", primary->length, MIN_RSA_BITS);
-	case GPGME_PK_DSA:
+	if (primary->pubkey_algo == GPGME_PK_DSA)
 		return err_set(e, ERR_REFUSED, "DSA is too weak: clients "
 		    "refuse it");
-	default:
-		if (needs_rsa)
-			return err_set(e, ERR_REFUSED, "it is not RSA, which "
-			    "rpm of Enterprise Linux 8 and 9 needs");
-		return 0;
-	}
+	return 0;
 }
 
 static int
@@ -142,7 +140,7 @@ check_bindings(struct signer *s, struct signer_key *k, struct err *e)
 
 static int
 judge_key(struct signer *s, struct signer_key *k,
-    const struct signer_options *o, bool needs_rsa, struct err *e)
+    const struct signer_options *o, struct err *e)
 {
 	gpgme_subkey_t primary = k->key->subkeys;
 
@@ -150,7 +148,7 @@ judge_key(struct signer *s, struct signer_key *k,
 		return err_set(e, ERR_REFUSED, "it holds no secret primary "
 		    "key, only subkeys, which rpm clients do not accept");
 	if (check_dates(k->key, o->min_days, e) < 0 ||
-	    check_algorithm(primary, needs_rsa, e) < 0 ||
+	    check_algorithm(primary, e) < 0 ||
 	    check_bindings(s, k, e) < 0)
 		return -1;
 	return primary->can_sign ? 0 : err_set(e, ERR_REFUSED, "it may not "
@@ -252,13 +250,13 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 	status = o->key_file ? load_file(s, ctx, o->key_file, &s->first, e) :
 	    find_key(ctx, o->key, &s->first.key, e);
 	if (status == 0)
-		status = judge_key(s, &s->first, o, o->needs_rsa, e);
+		status = judge_key(s, &s->first, o, e);
 	if (status < 0) {
 		err_wrap(e, "signing key '%s'", where(o));
 	} else if (o->next_key_file != NULL) {
 		status = load_file(s, ctx, o->next_key_file, &s->next, e);
 		if (status == 0)
-			status = judge_key(s, &s->next, o, false, e);
+			status = judge_key(s, &s->next, o, e);
 		if (status < 0)
 			err_wrap(e, "next key '%s'", o->next_key_file);
 	}
@@ -431,9 +429,10 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 int
 signer_check_rsa(const struct signer *s, struct err *e)
 {
-	if (check_algorithm(s->first.key->subkeys, true, e) < 0)
-		return err_wrap(e, "signing key %s", signer_fingerprint(s));
-	return 0;
+	if (is_rsa(s->first.key->subkeys))
+		return 0;
+	return err_set(e, ERR_REFUSED, "signing key %s: it is not RSA, which "
+	    "rpm of Enterprise Linux 8 and 9 needs", signer_fingerprint(s));
 }
 
 const struct buf *

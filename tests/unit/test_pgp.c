@@ -614,8 +614,27 @@ weak_and_ended_keys_are_refused(void **state)
 	    .key_file = "gone.key");
 	assert_key_refused(ERR_REFUSED, "its own signature is SHA-1",
 	    .key_file = "sha1.key");
-	assert_key_refused(ERR_REFUSED, "it is not RSA", .key_file = "ed.key",
-	    .needs_rsa = true);
+}
+
+/* Ed25519 is good for apt, and not for rpm. */
+static void
+rpms_need_an_rsa_key(void **state)
+{
+	struct signer_options o = {.key_file = "ed.key"};
+	struct err e = ERR_INIT;
+	struct signer *s = signer_open(&o, &e);
+
+	(void)state;
+	assert_non_null(s);
+	assert_int_equal(signer_check_rsa(s, &e), -1);
+	assert_int_equal(e.kind, ERR_REFUSED);
+	assert_non_null(strstr(e.text, "it is not RSA"));
+	signer_close(s);
+	o.key_file = "rsa.key";
+	s = signer_open(&o, &e);
+	assert_non_null(s);
+	assert_int_equal(signer_check_rsa(s, &e), 0);
+	signer_close(s);
 }
 
 static void
@@ -629,8 +648,7 @@ a_key_that_lasts_long_enough_is_taken(void **state)
 	if (s == NULL)
 		fail_msg("%s", e.text);
 	signer_close(s);
-	o = (struct signer_options){.key_file = "rsa.key", .min_days = 9999,
-	    .needs_rsa = true};
+	o = (struct signer_options){.key_file = "rsa.key", .min_days = 9999};
 	s = signer_open(&o, &e);
 	if (s == NULL)
 		fail_msg("%s", e.text);
@@ -720,7 +738,7 @@ static void
 the_next_key_signs_too(void **state)
 {
 	struct signer_options o = {.key_file = "rsa.key",
-	    .next_key_file = "ed.key", .needs_rsa = true};
+	    .next_key_file = "ed.key"};
 	struct buf both = BUF_INIT, first = BUF_INIT;
 	struct err e = ERR_INIT;
 	struct signer *s = signer_open(&o, &e);
@@ -1120,6 +1138,7 @@ main(void)
 		TEST(the_primary_key_signs_where_a_subkey_could),
 		TEST(the_public_key_is_public_and_alone),
 		TEST(weak_and_ended_keys_are_refused),
+		TEST(rpms_need_an_rsa_key),
 		TEST(a_key_that_lasts_long_enough_is_taken),
 		TEST(keys_without_the_primary_secret_are_refused),
 		TEST(primary_keys_that_may_not_sign_are_refused),
