@@ -95,13 +95,15 @@ open_stored(const struct store *store, const uint8_t sha256[HASH_SIZE],
 {
 	char hex[HASH_HEX];
 	struct stat st;
-	int fd;
+	int fd, status;
 
 	hash_hex(sha256, hex);
 	fd = fs_open(store->objects, hex, e);
 	if (fd < 0)
 		return -1;
-	if (fstat(fd, &st) < 0 || rpm_read(fd, hex, r, e) < 0) {
+	status = fstat(fd, &st) < 0 ?
+	    err_sys(e, "look at object '%s'", hex) : rpm_read(fd, hex, r, e);
+	if (status < 0) {
 		close(fd);
 		return -1;
 	}
