@@ -79,6 +79,14 @@ buf_clear(struct buf *b)
 }
 
 void
+buf_wipe(struct buf *b)
+{
+	if (b->p != NULL)
+		explicit_bzero(b->p, b->cap);
+	buf_clear(b);
+}
+
+void
 strv_take(struct strv *s, char *word)
 {
 	if (s->n == s->cap) {

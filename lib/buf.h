@@ -27,6 +27,8 @@ const char *buf_cstr(const struct buf *b);
 /* The contents become yours; the buffer is empty again. */
 char *buf_take(struct buf *b);
 void buf_clear(struct buf *b);
+/* The same, overwriting what it held. */
+void buf_wipe(struct buf *b);
 
 struct strv {
 	char **v;

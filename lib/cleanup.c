@@ -2,11 +2,13 @@
 
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
 static atomic_int caught;
+static atomic_bool is_tidying;
 
 static void
 die(int signal_number)
@@ -52,10 +54,16 @@ cleanup_check(struct err *e)
 {
 	int signal_number = atomic_load(&caught);
 
-	if (signal_number == 0)
+	if (signal_number == 0 || atomic_load(&is_tidying))
 		return 0;
 	return err_set(e, ERR_SIGNAL, "interrupted (%s)",
 	    strsignal(signal_number));
+}
+
+void
+cleanup_tidy(void)
+{
+	atomic_store(&is_tidying, true);
 }
 
 void

@@ -15,6 +15,14 @@ void cleanup_start(void);
 /* 0, or -1 with ERR_SIGNAL after a signal came. Any thread may ask. */
 int cleanup_check(struct err *e);
 
+/*
+ * The signal has been heard, and tidying up begins: from here on
+ * cleanup_check() returns 0, so that what tidies can wait for answers. A
+ * second signal still ends the process at once, and cleanup_die_by_signal
+ * still knows the first.
+ */
+void cleanup_tidy(void);
+
 /* Ends the process by the signal that came; returns where none did. */
 void cleanup_die_by_signal(void);
 

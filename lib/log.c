@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +26,8 @@ static struct {
 	double started;
 	double drawn;
 } progress;
+
+static char *status_text;	/* NULL: none */
 
 static double
 now_seconds(void)
@@ -105,6 +108,13 @@ prefix(enum log_level level)
 	}
 }
 
+static void
+forget_status(void)
+{
+	free(status_text);
+	status_text = NULL;
+}
+
 void
 log_say(enum log_level level, const char *fmt, ...)
 {
@@ -121,11 +131,16 @@ log_say(enum log_level level, const char *fmt, ...)
 	if (n < 0)
 		return;
 	pthread_mutex_lock(&lock);
-	if (on_terminal && progress.label != NULL)
+	if (on_terminal && (progress.label != NULL || status_text != NULL))
 		buf_str(&line, "\r\033[K");
 	buf_addf(&line, "%s: %s", tool_name, prefix(level));
 	log_harmless(&line, text);
 	buf_str(&line, "\n");
+	/* An error may be the last word: nothing is left standing below it. */
+	if (level == LOG_ERROR)
+		forget_status();
+	if (status_text != NULL)
+		buf_str(&line, status_text);
 	fwrite(line.p, 1, line.n, stderr);
 	pthread_mutex_unlock(&lock);
 	buf_clear(&line);
@@ -165,6 +180,61 @@ draw(double now)
 	if (rate > 0)
 		fprintf(stderr, "  %.0f s left", (double)left / rate);
 	fflush(stderr);
+}
+
+/*
+ * Cuts the text to what fits into one line of the terminal: of a line that
+ * was wrapped only the last part can be cleared.
+ */
+static void
+fit(struct buf *line)
+{
+	struct winsize size;
+	size_t i, room = 79;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+		room = (size_t)size.ws_col - 1;
+	for (i = 0; i < line->n; i++) {
+		if (((unsigned char)line->p[i] & 0xc0) == 0x80)
+			continue;	/* goes with the byte before */
+		if (room-- == 0)
+			break;
+	}
+	line->n = i;
+	if (line->p != NULL)
+		line->p[i] = '\0';
+}
+
+void
+log_status(const char *fmt, ...)
+{
+	struct buf line = BUF_INIT;
+	va_list ap;
+	char *text;
+	int n;
+
+	if (!on_terminal || loudest < LOG_NOTICE)
+		return;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	if (text[0] != '\0') {
+		buf_addf(&line, "%s: ", tool_name);
+		log_harmless(&line, text);
+		fit(&line);
+	}
+	pthread_mutex_lock(&lock);
+	if (status_text != NULL || line.n > 0)
+		fprintf(stderr, "\r\033[K%s", buf_cstr(&line));
+	fflush(stderr);
+	forget_status();
+	if (line.n > 0)
+		status_text = buf_take(&line);
+	pthread_mutex_unlock(&lock);
+	buf_clear(&line);
+	free(text);
 }
 
 void

@@ -42,6 +42,12 @@ void log_progress_add(uint64_t n);
 void log_progress_end(void);
 
 /*
+ * The state of something that takes long and has no bytes to count: on a
+ * terminal one line that redraws, elsewhere nothing. "" removes it.
+ */
+void log_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/*
  * Appends text with control characters (C0 but none excepted, DEL, C1 and
  * what is not UTF-8) as \xNN.
  */

@@ -17,6 +17,9 @@
 
 extern char **environ;
 
+static const char *const token_names[] = {SECRET_VARIABLES};
+static struct secret tokens[COUNT(token_names)];	/* until taken */
+
 static bool
 is_needed(const char *variable)
 {
@@ -45,23 +48,6 @@ is_needed(const char *variable)
 	return false;
 }
 
-void
-secret_harden_process(void)
-{
-	struct rlimit none = {0, 0};
-	char **from, **to;
-
-	for (from = to = environ; *from != NULL; from++)
-		if (is_needed(*from))
-			*to++ = *from;
-	*to = NULL;
-	setrlimit(RLIMIT_CORE, &none);
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-	/* The leak checker attaches to its own process and would fail. */
-	prctl(PR_SET_DUMPABLE, 0);
-#endif
-}
-
 static int
 map_pages(struct secret *s, struct err *e)
 {
@@ -79,6 +65,86 @@ map_pages(struct secret *s, struct err *e)
 	s->n = 0;
 	s->mapped = size;
 	return 0;
+}
+
+int
+secret_join(struct secret *s, const char *text, const struct secret *tail,
+    struct err *e)
+{
+	size_t n = strlen(text), more = tail != NULL ? tail->n : 0;
+
+	secret_clear(s);
+	if (n >= SECRET_LIMIT || more >= SECRET_LIMIT - n)
+		return err_set(e, ERR_DATA, "a secret of more than %zu bytes",
+		    SECRET_LIMIT - 1);
+	if (map_pages(s, e) < 0)
+		return -1;
+	memcpy(s->p, text, n);
+	if (more > 0)
+		memcpy(s->p + n, tail->p, more);
+	s->n = n + more;
+	return 0;
+}
+
+/* -------------------------------------------------- the environment */
+
+/*
+ * Wipes the value where the kernel has put it, which /proc/PID/environ shows
+ * whatever becomes of environ. Of two values of one name getenv(3) sees the
+ * first. One that is too long is no token, and is not there any more.
+ */
+static void
+keep_token(char *variable)
+{
+	struct err e = ERR_INIT;
+	char *value;
+	size_t i, n;
+
+	for (i = 0; i < COUNT(token_names); i++) {
+		n = strlen(token_names[i]);
+		if (strncmp(variable, token_names[i], n) != 0 ||
+		    variable[n] != '=')
+			continue;
+		value = variable + n + 1;
+		if (tokens[i].n == 0)
+			(void)secret_join(&tokens[i], value, NULL, &e);
+		explicit_bzero(value, strlen(value));
+	}
+}
+
+bool
+secret_take_variable(struct secret *s, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(token_names); i++)
+		if (strcmp(token_names[i], name) == 0)
+			break;
+	if (i == COUNT(token_names) || tokens[i].n == 0)
+		return false;
+	secret_clear(s);
+	*s = tokens[i];
+	tokens[i] = (struct secret)SECRET_INIT;
+	return true;
+}
+
+void
+secret_harden_process(void)
+{
+	struct rlimit none = {0, 0};
+	char **from, **to;
+
+	for (from = to = environ; *from != NULL; from++) {
+		keep_token(*from);
+		if (is_needed(*from))
+			*to++ = *from;
+	}
+	*to = NULL;
+	setrlimit(RLIMIT_CORE, &none);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	/* The leak checker attaches to its own process and would fail. */
+	prctl(PR_SET_DUMPABLE, 0);
+#endif
 }
 
 static int

@@ -9,6 +9,7 @@
 #ifndef LIB_SECRET_H
 #define LIB_SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lib/err.h"
@@ -35,6 +36,19 @@ void secret_harden_process(void);
  * ERR_REFUSED for a file that others can read, with the chmod that helps.
  */
 int secret_read_file(struct secret *s, const char *path, struct err *e);
+/*
+ * Takes a token out of the environment; it can be taken once. False where it
+ * is not set, or empty. secret_harden_process has moved the values of
+ * SECRET_VARIABLES into secret memory and wiped them where they stood.
+ */
+#define SECRET_VARIABLES "DIGITALOCEAN_ACCESS_TOKEN", "GITLAB_TOKEN"
+bool secret_take_variable(struct secret *s, const char *name);
+/*
+ * Becomes text followed by a copy of tail, NULL for none: a header with its
+ * token. ERR_DATA where that is longer than a secret can be.
+ */
+int secret_join(struct secret *s, const char *text,
+    const struct secret *tail, struct err *e);
 /* Cuts one newline off the end: passphrase files have one. */
 void secret_trim_newline(struct secret *s);
 void secret_clear(struct secret *s);

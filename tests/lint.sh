@@ -132,9 +132,9 @@ check_cppcheck() {
 # What lies in which layer: modules, that is, file names up to the first "_".
 declare -A layers=(
     [base]='mem err buf path base64'
-    [os]='log cleanup secret conf fs hash out gzip archive run sandbox pgp
+    [os]='log cleanup clock secret conf fs hash out gzip archive run sandbox pgp
         keyring signer par background report tool'
-    [net]='http'
+    [net]='json http'
     [pkg]='deb control manifest drop release build tree rpm repodata'
 )
 declare -A below=(
@@ -318,15 +318,16 @@ check_help_in_tests() {
 # by its kind alone.
 schema_keys() {
     tr '\n' ' ' <lib/conf_schema.c | grep -oE '\{"[^}]*\}' | sed -E \
-        's/^\{"([a-z-]*)[^"]*", "([^"]*)", [A-Z_]*,[[:space:]]*/\1 \2 /
+        's/"[[:space:]]+"//
+        s/^\{"([a-z-]*)[^"]*", "([^"]*)", [A-Z_]*,[[:space:]]*/\1 \2 /
         s/ NULL,.*//; s/ "([^"]*)",.*/ \1/' | sort
 }
 
 # A line "#key = value" is a key without a default.
 example_keys() {
-    sed -nE 's/^\[([a-z-]*).*\]$/\1/p; s/^#?[a-z-]+ = .*/&/p' \
+    sed -nE 's/^\[([a-z-]*).*\]$/\1/p; s/^#?[a-z0-9-]+ = .*/&/p' \
         veilid-cicd.conf.example | awk '!/=/ { section = $0; next }
-        { commented = sub(/^#/, ""); key = $1; sub(/^[a-z-]* = /, "")
+        { commented = sub(/^#/, ""); key = $1; sub(/^[a-z0-9-]* = /, "")
           print section " " key (commented ? "" : " " $0) }' | sort -u
 }
 
@@ -356,7 +357,7 @@ check_configuration_loads() {
     local file
     built || return 77
     mkdir -p "$scratch/state/objects" "$scratch/state/generations"
-    sed 's/^#\([a-z-]* = \)/\1/' veilid-cicd.conf.example >"$scratch/full.conf"
+    sed 's/^#\([a-z0-9-]* = \)/\1/' veilid-cicd.conf.example >"$scratch/full.conf"
     for file in veilid-cicd.conf.example "$scratch/full.conf"; do
         HOME=$scratch "$build/bin/distribute-packages" -c "$file" \
             -o "repository.state=$scratch/state" list

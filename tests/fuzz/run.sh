@@ -228,6 +228,19 @@ EOF
     printf '[%s]\n' "$(head -c 70 /dev/zero | tr '\0' a)" >"$1/long"
 }
 
+seed_json() {
+    printf '{"droplet":{"id":7,"name":"a","locked":false,"tags":["x"]}}' \
+        >"$1/droplet"
+    printf '{"droplets":[{"id":1},{"id":2e3}],"meta":{"total":2.5}}' >"$1/list"
+    printf '{"id":"not_found","message":"none","request_id":"1a"}' >"$1/error"
+    printf '{"message":{"tag_list":["is \\u00e4\\n"]}}' >"$1/fields"
+    printf '{"error":"invalid","error_description":"it is"}' >"$1/words"
+    printf '<html>\r\n<h1>502 Bad Gateway</h1>\n</html>' >"$1/html"
+    printf 'retry-after: 7\r\n' >"$1/wait"
+    printf 'ratelimit-reset: 1795330830\r\n' >"$1/reset"
+    printf 'x-request-id: 1a-2b\r\n' >"$1/id"
+}
+
 cat >"$work/control" <<EOF
 Package: fuzz-seed
 Version: 1:1.0~rc1-1

@@ -272,6 +272,23 @@ buf_makes_room(void **state)
 	buf_clear(&b);
 }
 
+static void
+buf_wipes(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	buf_wipe(&b);
+	assert_null(b.p);
+	buf_str(&b, "sesame");
+	buf_wipe(&b);
+	assert_null(b.p);
+	assert_int_equal(b.n, 0);
+	assert_int_equal(b.cap, 0);
+	buf_str(&b, "usable again");
+	buf_wipe(&b);
+}
+
 static int
 room_too_much(void *arg)
 {
@@ -361,6 +378,7 @@ main(void)
 		cmocka_unit_test(buf_takes_anything),
 		cmocka_unit_test(buf_formats_long_texts),
 		cmocka_unit_test(buf_makes_room),
+		cmocka_unit_test(buf_wipes),
 		cmocka_unit_test(buf_never_wraps_around),
 		cmocka_unit_test(strv_splits_at_blanks),
 		cmocka_unit_test(strv_sorts_by_bytes),

@@ -221,8 +221,135 @@ a_hardened_process_has_little_environment(void **state)
 	assert_int_equal(in_child(harden, NULL), 0);
 }
 
+static void
+joins_text_and_secret(void **state)
+{
+	char *text = mem_zero(SECRET_LIMIT + 1, 1);
+	struct secret s = SECRET_INIT, tail = SECRET_INIT;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_ok(secret_join(&tail, "sesame", NULL, &e), e);
+	assert_string_equal(tail.p, "sesame");
+	assert_ok(secret_join(&s, "Bearer ", &tail, &e), e);
+	assert_string_equal(s.p, "Bearer sesame");
+	assert_int_equal(s.n, 13);
+	/* what was there goes */
+	assert_ok(secret_join(&s, "", NULL, &e), e);
+	assert_int_equal(s.n, 0);
+	assert_string_equal(s.p, "");
+	memset(text, 'x', SECRET_LIMIT - 1);
+	assert_ok(secret_join(&s, text, NULL, &e), e);
+	assert_int_equal(strlen(s.p), SECRET_LIMIT - 1);
+	assert_fails(secret_join(&s, text, &tail, &e), e, ERR_DATA,
+	    "more than 262143 bytes");
+	assert_null(s.p);
+	text[SECRET_LIMIT - 1] = 'x';
+	assert_fails(secret_join(&s, text, NULL, &e), e, ERR_DATA, "more");
+	secret_clear(&tail);
+	free(text);
+}
+
+/* --------------------------------------------------------- the environment */
+
+/* Status 0, or the number of what is not so. */
+static int
+take_tokens(void *arg)
+{
+	struct secret s = SECRET_INIT;
+	const char *before;
+	size_t i;
+
+	(void)arg;
+	setenv("GITLAB_TOKEN", "glpat-1", 1);
+	setenv("DIGITALOCEAN_ACCESS_TOKEN", "", 1);
+	setenv("OTHER_TOKEN", "x", 1);
+	setenv("GITLAB_TOKENS", "x", 1);
+	before = getenv("GITLAB_TOKEN");
+	if (secret_take_variable(&s, "GITLAB_TOKEN"))
+		return 1;	/* before the hardening, it is not ours */
+	secret_harden_process();
+	if (getenv("GITLAB_TOKEN") != NULL)
+		return 2;
+	for (i = 0; i < 7; i++)
+		if (before[i] != '\0')
+			return 3;
+	if (secret_take_variable(&s, "DIGITALOCEAN_ACCESS_TOKEN") ||
+	    secret_take_variable(&s, "OTHER_TOKEN") ||
+	    secret_take_variable(&s, "GITLAB_TOKENS") ||
+	    secret_take_variable(&s, "") || s.p != NULL)
+		return 4;
+	if (!secret_take_variable(&s, "GITLAB_TOKEN") || s.n != 7 ||
+	    strcmp(s.p, "glpat-1") != 0)
+		return 5;
+	if (secret_take_variable(&s, "GITLAB_TOKEN"))
+		return 6;
+	secret_clear(&s);
+	return 0;
+}
+
+static void
+tokens_are_taken_once(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(take_tokens, NULL), 0);
+}
+
+/*
+ * This program, begun anew with tokens in its environment: the kernel has put
+ * them where /proc shows them. It is opened first: afterwards it is root's.
+ */
+static int
+look_into_proc(void)
+{
+	int fd = open("/proc/self/environ", O_RDONLY | O_CLOEXEC);
+	static char text[65536];
+	struct secret s = SECRET_INIT;
+	ssize_t n;
+
+	secret_harden_process();
+	n = pread(fd, text, sizeof(text), 0);
+	if (n <= 0 || memmem(text, (size_t)n, "GITLAB_TOKEN=", 13) == NULL)
+		return 1;
+	if (memmem(text, (size_t)n, "sesame", 6) != NULL)
+		return 2;
+	/* of two the first, as getenv(3) has it */
+	if (!secret_take_variable(&s, "GITLAB_TOKEN") ||
+	    strcmp(s.p, "sesame-1") != 0)
+		return 3;
+	secret_clear(&s);
+	if (!secret_take_variable(&s, "DIGITALOCEAN_ACCESS_TOKEN") ||
+	    strcmp(s.p, "sesame=2") != 0)
+		return 4;
+	secret_clear(&s);
+	return 0;
+}
+
+static int
+begin_anew(void *arg)
+{
+	static const char *const args[] = {"test_secret", "proc", NULL};
+	static const char *const variables[] = {
+		"GITLAB_TOKEN=sesame-1", "PATH=/usr/bin",
+		"DIGITALOCEAN_ACCESS_TOKEN=sesame=2", "GITLAB_TOKEN=sesame-3",
+		NULL,
+	};
+
+	(void)arg;
+	execve("/proc/self/exe", (char *const *)(uintptr_t)args,
+	    (char *const *)(uintptr_t)variables);
+	return 9;
+}
+
+static void
+proc_does_not_show_tokens(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(begin_anew, NULL), 0);
+}
+
 int
-main(void)
+main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_private_file),
@@ -233,7 +360,13 @@ main(void)
 		cmocka_unit_test(one_newline_is_cut_off),
 		cmocka_unit_test(pages_are_left_out_of_core_dumps),
 		cmocka_unit_test(a_hardened_process_has_little_environment),
+		cmocka_unit_test(joins_text_and_secret),
+		cmocka_unit_test(tokens_are_taken_once),
+		cmocka_unit_test(proc_does_not_show_tokens),
 	};
+
+	if (argc == 2 && strcmp(argv[1], "proc") == 0)
+		return look_into_proc();
 
 	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
 }
