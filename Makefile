@@ -32,7 +32,7 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LDLIBS = -larchive -lgpgme -lcurl -lcjson -linih -lz -lcrypto
 
-TOOLS = distribute-packages deploy-repo
+TOOLS = build-machine-ctl distribute-packages deploy-repo
 MANUALS = $(wildcard man/*.[0-9])
 LIB = $(BUILD)/libveilid-cicd.a
 LIB_OBJECTS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
@@ -62,6 +62,9 @@ $(BUILD)/obj/%.o: %.c Makefile | deps-build
 	@mkdir -p $(@D)
 	@echo '  CC    $<'
 	@$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+# by .incbin, which no compiler tells of
+$(BUILD)/obj/build-machine-ctl/enrol.o: build-machine-ctl/enrol.sh
 
 $(LIB): $(LIB_OBJECTS)
 	@rm -f $@; mkdir -p $(@D)
@@ -122,6 +125,9 @@ install: all
 	install $(BINARIES) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 veilid-cicd.conf.example README.md CHANGES LICENSE \
 	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd
+	install -d $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples
+	install -m 644 $(wildcard examples/*) \
+	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples
 	install -d $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
 	install -m 644 distribute-packages/container/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder

@@ -67,6 +67,7 @@ const struct conf_key conf_schema[] = {
 	{"digitalocean", "vpc", CONF_WORD, NULL, NULL},
 	{"digitalocean", "name-format", CONF_WORD, "build-server-%s-tmp", NULL},
 	{"digitalocean", "ttl", CONF_DURATION, "24h", NULL},
+	{"digitalocean", "billing", CONF_CHOICE, "second", "second hour"},
 
 	{"machine BUILD", "image", CONF_TEXT, NULL, NULL},
 	{"machine BUILD", "size", CONF_WORD, NULL, NULL},
@@ -77,6 +78,17 @@ const struct conf_key conf_schema[] = {
 	{"gitlab", "url", CONF_URL, "https://gitlab.com", NULL},
 	{"gitlab", "token-file", CONF_PATH, NULL, NULL},
 	{"gitlab", "project", CONF_WORD, NULL, NULL},
+
+	{"enrol", "packages", CONF_LIST,
+	    "ca-certificates curl git gnupg docker.io", NULL},
+	{"enrol", "runner-repository", CONF_URL,
+	    "https://packages.gitlab.com/runner/gitlab-runner/debian", NULL},
+	{"enrol", "runner-key-url", CONF_URL,
+	    "https://packages.gitlab.com/runner/gitlab-runner/gpgkey", NULL},
+	{"enrol", "runner-version", CONF_WORD, NULL, NULL},
+	{"enrol", "earthly-url", CONF_URL, "https://github.com/earthly/earthly/"
+	    "releases/download/v0.7.15/earthly-linux-amd64", NULL},
+	{"enrol", "earthly-sha256", CONF_WORD, NULL, NULL},
 
 	{0},
 };

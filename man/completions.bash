@@ -1,5 +1,5 @@
-# bash completion for distribute-packages and deploy-repo: one file, installed
-# under the name of each tool.
+# bash completion for build-machine-ctl, distribute-packages and deploy-repo:
+# one file, installed under the name of each tool.
 
 _veilid_cicd() {
     local tool=${1##*/} cur=$2 prev=$3 word verb='' verbs options words=''
@@ -7,6 +7,11 @@ _veilid_cicd() {
         --json --help --version'
 
     case $tool in
+    build-machine-ctl)
+        verbs='create delete list reap check user-data'
+        options='--wait --timeout --replace --keep --all --older-than
+            --expired'
+        ;;
     distribute-packages)
         verbs='build export list remove revert refresh verify'
         options='-r --release --suite --from --partial
@@ -35,12 +40,19 @@ _veilid_cicd() {
         return
         ;;
     --suite) words='stable nightly' ;;
-    -o | --set | -r | --release) return ;;
+    --wait) words='none active ssh runner' ;;
+    -o | --set | -r | --release | --timeout | --older-than) return ;;
     *)
         if [[ $cur == -* ]]; then
             words="$common $options"
         elif [[ -z $verb ]]; then
             words=$verbs
+        elif [[ $tool == build-machine-ctl ]]; then
+            case $verb in
+            create | delete | list | user-data)
+                words='amd64-deb arm64-deb amd64-rpm arm64-rpm'
+                ;;
+            esac
         elif [[ $tool:$verb == distribute-packages:verify ]]; then
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -d -- "$cur")
@@ -51,4 +63,4 @@ _veilid_cicd() {
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$cur")
 }
 
-complete -F _veilid_cicd distribute-packages deploy-repo
+complete -F _veilid_cicd build-machine-ctl distribute-packages deploy-repo

@@ -1,6 +1,7 @@
 #!/bin/bash
 # A whole release on this machine, as users would live through it: real
 # packages, real signing, a real web server, a real apt-get, dnf and zypper.
+# The machines are those of a simulated cloud, with a namespace of its own.
 # Everything listens on loopback and lies in one temporary directory, which is
 # removed.
 #
@@ -16,8 +17,10 @@ fi
 . tests/e2e/lib.sh
 # shellcheck source=tests/e2e/rpms.sh
 . tests/e2e/rpms.sh
+# shellcheck source=tests/e2e/cloud.sh
+. tests/e2e/cloud.sh
 
-STARTED=$(date +%s%N)
+BEGAN=$(date +%s%N)
 TABLE=()
 STEP_AT=0
 
@@ -51,6 +54,7 @@ say_command() {
     case $1 in
     dist) shift; echo "distribute-packages $*" ;;
     deploy) shift; echo "deploy-repo $*" ;;
+    machines) shift; echo "build-machine-ctl $*" ;;
     export_and_deploy) echo 'distribute-packages export | deploy-repo -' ;;
     apt) shift 2; echo "apt-get $*" ;;
     dnf) shift 2; echo "dnf $*" ;;
@@ -105,6 +109,20 @@ web_for_rpms
 printf '  nginx serves ./srv at %s\n' "$WEB"
 proven 'it has nothing yet'
 
+step 'The build machines'
+cloud_start --boot-seconds 1
+cloud_conf amd64-deb arm64-deb amd64-rpm
+for build in amd64-deb arm64-deb amd64-rpm; do
+    sed -i "/^\\[machine $build\\]/a user-data = enrol" conf
+done
+printf '[enrol]\nearthly-sha256 = %064d\n' 7 >>conf
+printf '  a simulated DigitalOcean and GitLab at %s\n' "$CLOUD"
+run machines check
+run machines create --wait runner amd64-deb arm64-deb amd64-rpm
+[ "$(cloud_droplets | wc -l)" = 3 ] && [ "$(cloud_runners | grep -c ' online ')" = 3 ] ||
+    failed "there are: $(cloud_droplets; cloud_runners)"
+proven 'three at once: active, sshd answers, their runners are online'
+
 step 'The builds of v0.3.4'
 make_release built 0.3.4
 make_rpm built veilid-server 0.3.4 || failed 'rpmbuild'
@@ -127,6 +145,13 @@ run dist list
 rpm_ok main state/objects/"$(sed -n 's|  rpm/.*/veilid-cli-.*||p' \
     state/generations/1/SHA256SUMS)" || failed "rpmkeys: $(cat rpmkeys)"
 proven 'checked, indexed, signed; rpmkeys agrees'
+
+step 'The build machines go'
+run machines list
+run machines delete amd64-deb arm64-deb amd64-rpm
+[ -z "$(cloud_droplets)" ] && [ -z "$(cloud_runners)" ] ||
+    failed "there are: $(cloud_droplets; cloud_runners)"
+proven 'libcloud sees no droplet, GitLab has no runner'
 
 step 'Deploy'
 mkdir -p srv/apt && echo 'the old site' >srv/apt/index.html
@@ -225,4 +250,4 @@ printf '\n%s%-34s %9s   %s%s\n' "$BOLD" step time proven "$PLAIN"
 printf '%s\n' "${TABLE[@]}"
 ENDED=yes
 printf '\n%sThe rehearsal passed%s: %d steps in %s s.\n' "$GREEN" "$PLAIN" \
-    "${#TABLE[@]}" "$(seconds $(($(date +%s%N) - STARTED)))"
+    "${#TABLE[@]}" "$(seconds $(($(date +%s%N) - BEGAN)))"

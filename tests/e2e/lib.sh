@@ -57,29 +57,56 @@ must() {
     die "failed: $*"
 }
 
+# PARALLEL, where it is set before: so many tests at once, for those that wait
+# more than they work. They are in the background then, where bash has
+# everything ignore SIGINT.
 run_tests() {
-    local number=0 bad=0 test tests
+    local test tests n=0
     tests=$(declare -F | awk '$3 ~ /^test_/ {print $3}')
     echo "1..$(echo "$tests" | wc -l)"
+    LOGS=$(mktemp -d /tmp/vc.XXXXXX)
+    [ "${PARALLEL:-1}" = 1 ] || make_key main   # which all of them would make
+    STARTED=() PID_OF=() REPORTED=0 FAILED=0
     for test in $tests; do
-        number=$((number + 1))
-        T=$(mktemp -d /tmp/vc.XXXXXX)
-        if (run_one "$test") >"$T.log" 2>&1; then
-            if grep -q '^# skip' "$T.log"; then
-                echo "ok $number - $test # SKIP $(sed -n 's/^# skip //p' "$T.log")"
-            else
-                echo "ok $number - $test"
-            fi
+        STARTED+=("$test")
+        if [ "${PARALLEL:-1}" = 1 ]; then
+            run_logged "$test"
+            report_oldest
         else
-            bad=1
-            echo "not ok $number - $test"
-            grep '^#' "$T.log"
-            grep -v '^#' "$T.log" | tail -n 30 >&2
+            [ "$n" -lt "$PARALLEL" ] || report_oldest
+            run_logged "$test" &
+            PID_OF+=($!)
         fi
-        rm -rf "$T" "$T.log"
+        n=$((n + 1))
     done
+    while [ "$REPORTED" -lt "$n" ]; do report_oldest; done
+    rm -rf "$LOGS"
     if [ -n "$OWN_KEYS" ]; then rm -rf "$KEYS"; fi
-    exit $bad
+    exit "$FAILED"
+}
+
+run_logged() {
+    T=$(mktemp -d /tmp/vc.XXXXXX)
+    (run_one "$1") >"$LOGS/$1" 2>&1
+    echo $? >"$LOGS/$1.status"
+    rm -rf "$T"
+}
+
+report_oldest() {
+    local test=${STARTED[$REPORTED]} pid=${PID_OF[$REPORTED]:-}
+    local log=$LOGS/$test
+    [ -z "$pid" ] || wait "$pid"
+    REPORTED=$((REPORTED + 1))
+    if [ "$(cat "$log.status" 2>/dev/null)" != 0 ]; then
+        FAILED=1
+        echo "not ok $REPORTED - $test"
+        grep '^#' "$log"
+        grep -v '^#' "$log" | tail -n 30 >&2
+    elif grep -q '^# skip' "$log"; then
+        echo "ok $REPORTED - $test # SKIP $(sed -n 's/^# skip //p' "$log")"
+    else
+        echo "ok $REPORTED - $test"
+    fi
 }
 
 run_one() {

@@ -1,0 +1,253 @@
+#include "build-machine-ctl/cloud.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "build-machine-ctl/token.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+#define PER_PAGE 200	/* the most that the API gives */
+#define MOST_PAGES 100
+#define LIST_TRIES 4
+
+int
+cloud_open(struct cloud *c, const struct conf *conf, int64_t timeout_ms,
+    struct err *e)
+{
+	struct secret token = SECRET_INIT;
+	int status;
+
+	c->conf = conf;
+	c->deadline = clock_ms() + timeout_ms;
+	status = machine_tags(conf, &c->tags, e);
+	if (status == 0)
+		status = token_read(conf, "digitalocean",
+		    "DIGITALOCEAN_ACCESS_TOKEN", &token, e);
+	if (status == 0) {
+		c->http = http_open(conf_get(conf, "digitalocean", "api-url"),
+		    "Authorization: Bearer ", &token, e);
+		if (c->http == NULL)
+			status = err_wrap(e, "[digitalocean] api-url");
+	}
+	secret_clear(&token);
+	return status;
+}
+
+void
+cloud_close(struct cloud *c)
+{
+	http_close(c->http);
+	strv_clear(&c->tags);
+	*c = (struct cloud)CLOUD_INIT;
+}
+
+/* --------------------------------------------------------------- answers */
+
+struct json *
+cloud_answer(const struct http_request *r, struct err *e)
+{
+	struct json *j = json_parse(buf_cstr(&r->answer), r->answer.n, e);
+
+	if (j == NULL)
+		err_wrap(e, "the answer to %s%s%s%s", r->path,
+		    r->id[0] ? " (request " : "", r->id, r->id[0] ? ")" : "");
+	return j;
+}
+
+struct json *
+cloud_get(struct cloud *c, const char *path, struct err *e)
+{
+	struct http_request r = HTTP_REQUEST_INIT;
+	struct json *j = NULL;
+
+	r.path = mem_dup(path);
+	http_run(c->http, &r, 1, c->deadline);
+	if (r.error.kind == ERR_NONE)
+		j = cloud_answer(&r, e);
+	else
+		*e = r.error;
+	http_request_clear(&r);
+	return j;
+}
+
+/* ----------------------------------------------------------------- pages */
+
+/* All pages of one listing. */
+struct pages {
+	struct json **v;
+	size_t n;
+	int64_t total;		/* meta.total of the first one */
+	bool is_whole;		/* of the others, too, and as many came */
+};
+
+static void
+pages_clear(struct pages *p)
+{
+	while (p->n > 0)
+		json_free(p->v[--p->n]);
+	free(p->v);
+	*p = (struct pages){.v = NULL};
+}
+
+/* By number: the links in answers name another host than a proxy's. */
+static char *
+page_path(const char *path, size_t page)
+{
+	return mem_format("%s%cpage=%zu&per_page=%d", path,
+	    strchr(path, '?') ? '&' : '?', page, PER_PAGE);
+}
+
+static int
+page_add(struct pages *p, const struct http_request *r, const char *key,
+    struct err *e)
+{
+	struct json *j;
+
+	if (r->error.kind != ERR_NONE) {
+		*e = r->error;
+		return -1;
+	}
+	j = cloud_answer(r, e);
+	if (j == NULL)
+		return -1;
+	p->v = mem_resize(p->v, p->n + 1, sizeof(*p->v));
+	p->v[p->n++] = j;
+	if (!json_is_array(j, key))
+		return err_set(e, ERR_PROTOCOL, "the answer to %s has no list "
+		    "of %s", r->path, key);
+	return 0;
+}
+
+/* The first page says how many there are; the rest is asked for at once. */
+static int
+pages_read(struct cloud *c, const char *path, const char *key,
+    struct pages *p, struct err *e)
+{
+	struct http_request first = HTTP_REQUEST_INIT, *rest;
+	size_t n, i;
+	int status;
+
+	first.path = page_path(path, 1);
+	http_run(c->http, &first, 1, c->deadline);
+	status = page_add(p, &first, key, e);
+	http_request_clear(&first);
+	if (status < 0)
+		return -1;
+	if (!json_integer(p->v[0], "meta.total", &p->total) || p->total < 0)
+		return err_set(e, ERR_PROTOCOL, "the answer to %s does not say "
+		    "how many there are", path);
+	if (p->total > (int64_t)PER_PAGE * MOST_PAGES)
+		return err_set(e, ERR_PROTOCOL, "the answer to %s says that "
+		    "there are %lld", path, (long long)p->total);
+	n = p->total <= PER_PAGE ? 0 : (size_t)((p->total - 1) / PER_PAGE);
+	if (n == 0)
+		return 0;
+	rest = mem_zero(n, sizeof(*rest));
+	for (i = 0; i < n; i++)
+		rest[i].path = page_path(path, i + 2);
+	http_run(c->http, rest, n, c->deadline);
+	for (i = 0; i < n; i++) {
+		if (status == 0)
+			status = page_add(p, &rest[i], key, e);
+		http_request_clear(&rest[i]);
+	}
+	free(rest);
+	return status;
+}
+
+/* Nothing came or went while they were read. */
+static bool
+pages_agree(const struct pages *p, const char *key)
+{
+	const struct json *element;
+	int64_t total, found = 0;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		if (!json_integer(p->v[i], "meta.total", &total) ||
+		    total != p->total)
+			return false;
+		for (element = json_first(p->v[i], key); element != NULL;
+		    element = json_next(element))
+			found++;
+	}
+	return found == p->total;
+}
+
+static int
+pages_visit(const struct pages *p, const char *key,
+    int (*visit)(const struct json *, void *, struct err *), void *arg,
+    struct err *e)
+{
+	const struct json *element;
+	size_t i;
+
+	for (i = 0; i < p->n; i++)
+		for (element = json_first(p->v[i], key); element != NULL;
+		    element = json_next(element))
+			if (visit(element, arg, e) < 0)
+				return -1;
+	return 0;
+}
+
+int
+cloud_each(struct cloud *c, const char *path, const char *key,
+    int (*visit)(const struct json *, void *, struct err *), void *arg,
+    struct err *e)
+{
+	struct pages p = {.v = NULL};
+	int status, tries = 0;
+
+	do {
+		pages_clear(&p);
+		status = pages_read(c, path, key, &p, e);
+	} while (status == 0 && !pages_agree(&p, key) && ++tries < LIST_TRIES);
+	if (status == 0 && tries == LIST_TRIES)
+		log_detail("the listing of %s keeps changing", key);
+	if (status == 0)
+		status = pages_visit(&p, key, visit, arg, e);
+	pages_clear(&p);
+	return status;
+}
+
+/* -------------------------------------------------------------- droplets */
+
+struct listing {
+	const struct cloud *cloud;
+	struct droplets *ours;
+};
+
+static int
+take_ours(const struct json *element, void *arg, struct err *e)
+{
+	struct listing *l = arg;
+	struct droplet d;
+	int status = droplet_read(&d, element, e);
+
+	if (status == 0 && machine_has_tags(&d.tags, &l->cloud->tags) &&
+	    machine_build(l->cloud->conf, d.name, d.build) &&
+	    droplets_find(l->ours, d.id) == NULL)
+		droplets_take(l->ours, &d);
+	droplet_clear(&d);
+	return status;
+}
+
+int
+cloud_list(struct cloud *c, struct droplets *list, struct err *e)
+{
+	struct listing l = {c, list};
+	struct buf path = BUF_INIT;
+	int status;
+
+	droplets_clear(list);
+	buf_str(&path, "/v2/droplets?tag_name=");
+	http_quote(&path, c->tags.v[0]);
+	status = cloud_each(c, buf_cstr(&path), "droplets", take_ours, &l, e);
+	buf_clear(&path);
+	if (status == 0)
+		droplets_sort(list);
+	return status;
+}

@@ -1,0 +1,52 @@
+/*
+ * DigitalOcean's API, as far as machines need it.
+ *
+ *	struct cloud c = CLOUD_INIT;
+ *	if (cloud_open(&c, conf, ms, e) == 0 && cloud_list(&c, &list, e) == 0)
+ *		...
+ *	cloud_close(&c);
+ */
+#ifndef CLOUD_H
+#define CLOUD_H
+
+#include <stdint.h>
+
+#include "build-machine-ctl/droplet.h"
+#include "lib/conf.h"
+#include "lib/http.h"
+
+struct cloud {
+	const struct conf *conf;
+	struct http *http;
+	struct strv tags;	/* ours */
+	int64_t deadline;	/* clock_ms's, for all that is asked */
+};
+#define CLOUD_INIT {.conf = NULL}
+
+/* Reads token and tags. The deadline is timeout_ms from now. */
+int cloud_open(struct cloud *c, const struct conf *conf, int64_t timeout_ms,
+    struct err *e);
+void cloud_close(struct cloud *c);
+
+/*
+ * Our droplets: name and all tags. Read by one listing of the first tag, page
+ * by page, until the pages agree with one another: a droplet that goes while
+ * they are read moves others from one page to the next.
+ */
+int cloud_list(struct cloud *c, struct droplets *list, struct err *e);
+
+/*
+ * Calls visit for each element of the array `key` in all pages of a listing;
+ * path has a query already, or none ("/v2/sizes"). Elements may come twice.
+ */
+int cloud_each(struct cloud *c, const char *path, const char *key,
+    int (*visit)(const struct json *element, void *arg, struct err *e),
+    void *arg, struct err *e);
+
+/* One GET: the answer, yours to json_free; NULL on failure. */
+struct json *cloud_get(struct cloud *c, const char *path, struct err *e);
+
+/* The parsed answer of a request that succeeded; NULL: ERR_PROTOCOL. */
+struct json *cloud_answer(const struct http_request *r, struct err *e);
+
+#endif

@@ -1,0 +1,411 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "build-machine-ctl/catalogue.h"
+#include "build-machine-ctl/cmd.h"
+#include "build-machine-ctl/enrol.h"
+#include "build-machine-ctl/findings.h"
+#include "build-machine-ctl/image.h"
+#include "build-machine-ctl/runner.h"
+#include "lib/fs.h"
+#include "lib/mem.h"
+
+struct check {
+	const struct conf *conf;
+	struct cloud cloud;
+	struct gitlab gitlab;
+	struct catalogue offered;
+	struct strv builds;	/* those of [machine BUILD] */
+	struct findings found;
+};
+
+/* -------------------------------------------------------------- account */
+
+static int
+count_droplets(struct check *c, int64_t *n, struct err *e)
+{
+	struct json *j = cloud_get(&c->cloud, "/v2/droplets?page=1&per_page=1",
+	    e);
+	int status = j == NULL ? -1 : 0;
+
+	if (status == 0 && !json_integer(j, "meta.total", n))
+		status = err_set(e, ERR_PROTOCOL, "the listing of droplets "
+		    "does not say how many there are");
+	json_free(j);
+	return status;
+}
+
+/* Is there room for those machines that are not there yet? */
+static int
+check_limit(struct check *c, int64_t limit, const struct droplets *ours,
+    struct err *e)
+{
+	int64_t present, missing = 0;
+	size_t i, k;
+
+	if (count_droplets(c, &present, e) < 0)
+		return -1;
+	for (i = 0; i < c->builds.n; i++) {
+		for (k = 0; k < ours->n; k++)
+			if (strcmp(ours->v[k].build, c->builds.v[i]) == 0)
+				break;
+		missing += k == ours->n;
+	}
+	if (present + missing > limit)
+		findings_error(&c->found, ERR_UNAVAILABLE, "droplet limit",
+		    "%lld of %lld droplets are there, and %lld more are to be "
+		    "made: delete some, or ask for a higher limit",
+		    (long long)present, (long long)limit, (long long)missing);
+	else
+		findings_ok(&c->found, "droplet limit", "%lld of %lld droplets "
+		    "are there", (long long)present, (long long)limit);
+	return 0;
+}
+
+static int
+check_account(struct check *c, const struct droplets *ours, struct err *e)
+{
+	struct json *j = cloud_get(&c->cloud, "/v2/account", e);
+	const char *state = json_string(j, "account.status");
+	int64_t limit;
+	int status = 0;
+
+	if (j == NULL)
+		return -1;
+	if (state == NULL || strcmp(state, "active") == 0)
+		findings_ok(&c->found, "account", "the token is accepted");
+	else if (strcmp(state, "warning") == 0)
+		findings_warn(&c->found, "account", "its status is 'warning': "
+		    "DigitalOcean's control panel says why");
+	else
+		findings_error(&c->found, ERR_UNAVAILABLE, "account", "its "
+		    "status is '%s': no droplet can be made", state);
+	/* a token without droplet:read is not told */
+	if (json_integer(j, "account.droplet_limit", &limit))
+		status = check_limit(c, limit, ours, e);
+	json_free(j);
+	return status;
+}
+
+/* ---------------------------------------------------------------- tags */
+
+static int
+look_at_tag(const struct json *j, void *arg, struct err *e)
+{
+	struct check *c = arg;
+	const char *name = json_string(j, "name");
+	size_t i;
+
+	(void)e;
+	for (i = 0; name != NULL && i < c->cloud.tags.n; i++)
+		if (strcasecmp(c->cloud.tags.v[i], name) == 0 &&
+		    strcmp(c->cloud.tags.v[i], name) != 0)
+			findings_error(&c->found, ERR_CONFIG, "tags",
+			    "DigitalOcean writes '%s' as '%s': so must "
+			    "[digitalocean] tags", c->cloud.tags.v[i], name);
+	return 0;
+}
+
+/* They have all our tags, and cost money, but are not ours by name. */
+static int
+look_at_droplet(const struct json *j, void *arg, struct err *e)
+{
+	struct check *c = arg;
+	struct droplet d;
+	int status = droplet_read(&d, j, e);
+
+	if (status == 0 && machine_has_tags(&d.tags, &c->cloud.tags) &&
+	    !machine_build(c->conf, d.name, d.build))
+		findings_warn(&c->found, "tags", "droplet %lld '%s' has our "
+		    "tags and not our name: it is left alone",
+		    (long long)d.id, d.name);
+	droplet_clear(&d);
+	return status;
+}
+
+static int
+check_tags(struct check *c, struct err *e)
+{
+	struct buf path = BUF_INIT;
+	int status;
+
+	if (cloud_each(&c->cloud, "/v2/tags", "tags", look_at_tag, c, e) < 0)
+		return -1;
+	buf_str(&path, "/v2/droplets?tag_name=");
+	http_quote(&path, c->cloud.tags.v[0]);
+	status = cloud_each(&c->cloud, buf_cstr(&path), "droplets",
+	    look_at_droplet, c, e);
+	buf_clear(&path);
+	return status;
+}
+
+static void
+check_doubles(struct check *c, const struct droplets *ours)
+{
+	size_t i;
+
+	for (i = 1; i < ours->n; i++)
+		if (strcmp(ours->v[i].build, ours->v[i - 1].build) == 0)
+			findings_warn(&c->found, ours->v[i].build, "droplets "
+			    "%lld and %lld are both its machine: delete "
+			    "removes both", (long long)ours->v[i - 1].id,
+			    (long long)ours->v[i].id);
+}
+
+/* ------------------------------------------------------------- machines */
+
+static const struct offer *
+check_size(struct check *c, const char *build, const char *region)
+{
+	const char *name = machine_setting(c->conf, build, "size");
+	const struct offer *size = offers_find(&c->offered.sizes, name);
+
+	if (size == NULL)
+		findings_error(&c->found, ERR_CONFIG, build, "there is no size "
+		    "'%s'", name);
+	else if (!size->is_available)
+		findings_error(&c->found, ERR_UNAVAILABLE, build, "the size "
+		    "'%s' is not available", name);
+	else if (!strv_has(&size->regions, region))
+		findings_error(&c->found, ERR_CONFIG, build, "the size '%s' is "
+		    "not offered in region %s", name, region);
+	else
+		findings_ok(&c->found, build, "size %s, %.5f USD an hour",
+		    name, size->hourly);
+	return size;
+}
+
+static void
+check_region(struct check *c, const char *build, const char *name)
+{
+	const struct offer *region = offers_find(&c->offered.regions, name);
+
+	if (region == NULL)
+		findings_error(&c->found, ERR_CONFIG, build, "there is no "
+		    "region '%s'", name);
+	else if (!region->is_available)
+		findings_error(&c->found, ERR_UNAVAILABLE, build, "the region "
+		    "'%s' is not available", name);
+}
+
+static int
+check_image(struct check *c, const char *build, const char *region,
+    const struct offer *size, struct err *e)
+{
+	const char *text = machine_setting(c->conf, build, "image");
+	struct image image = IMAGE_INIT;
+	struct err one = ERR_INIT;
+	int status = 0;
+
+	if (text == NULL) {
+		findings_error(&c->found, ERR_CONFIG, build, "it has no image");
+		return 0;
+	}
+	if (image_find(&c->cloud, text, region, &image, &one) < 0) {
+		if (one.kind == ERR_CONFIG) {
+			findings_error(&c->found, one.kind, build, "%s",
+			    one.text);
+		} else {
+			*e = one;
+			status = -1;
+		}
+	} else if (image.regions.n > 0 && !strv_has(&image.regions, region)) {
+		findings_error(&c->found, ERR_CONFIG, build, "the image '%s' "
+		    "is not in region %s", text, region);
+	} else if (size != NULL && image.min_disk > size->disk) {
+		findings_error(&c->found, ERR_CONFIG, build, "the image '%s' "
+		    "needs a disk of %lld GiB, and the size '%s' has %lld",
+		    text, (long long)image.min_disk, size->name,
+		    (long long)size->disk);
+	} else {
+		findings_ok(&c->found, build, "image %lld ('%s')",
+		    (long long)image.id, text);
+	}
+	image_clear(&image);
+	return status;
+}
+
+static void
+check_user_data(struct check *c, const char *build)
+{
+	const char *text = machine_setting(c->conf, build, "user-data");
+	char section[16 + BUILD_SIZE], *path, *name;
+	struct buf content = BUF_INIT;
+	struct err one = ERR_INIT;
+	int status;
+
+	if (text == NULL)
+		return;
+	if (strcmp(text, "enrol") == 0) {
+		name = machine_name(c->conf, build, &one);
+		status = name == NULL ? -1 : enrol_write(c->conf, build, name,
+		    "glrt-trial", &content, &one);
+		free(name);
+		if (machine_setting(c->conf, build, "runner-tags") == NULL)
+			findings_error(&c->found, ERR_CONFIG, build, "it has "
+			    "no runner-tags: its runner gets no jobs");
+		if (status == 0 && c->gitlab.http == NULL)
+			status = err_set(&one, ERR_CONFIG, "user-data = enrol "
+			    "needs [gitlab] project and a token");
+	} else {
+		snprintf(section, sizeof(section), "machine %s", build);
+		path = conf_path(c->conf, section, "user-data");
+		status = fs_read_path(path, ENROL_LIMIT, &content, &one);
+		free(path);
+	}
+	if (status < 0)
+		findings_error(&c->found, one.kind, build, "%s", one.text);
+	buf_clear(&content);
+}
+
+static int
+check_machine(struct check *c, const char *build, struct err *e)
+{
+	const char *region = machine_setting(c->conf, build, "region");
+	const struct offer *size;
+
+	check_region(c, build, region);
+	size = check_size(c, build, region);
+	check_user_data(c, build);
+	return check_image(c, build, region, size, e);
+}
+
+/* -------------------------------------------------------- network and keys */
+
+static void
+check_network(struct check *c)
+{
+	const char *id = conf_get(c->conf, "digitalocean", "vpc");
+	const struct offer *network;
+	const char *region;
+	size_t i;
+
+	if (id == NULL)
+		return;
+	network = offers_find(&c->offered.networks, id);
+	if (network == NULL) {
+		findings_error(&c->found, ERR_CONFIG, "vpc", "there is no VPC "
+		    "with the id '%s'", id);
+		return;
+	}
+	for (i = 0; i < c->builds.n; i++) {
+		region = machine_setting(c->conf, c->builds.v[i], "region");
+		if (network->regions.n > 0 &&
+		    !strv_has(&network->regions, region))
+			findings_error(&c->found, ERR_CONFIG, "vpc", "it is in "
+			    "region %s, and the machine of %s in %s",
+			    network->regions.v[0], c->builds.v[i], region);
+	}
+	findings_ok(&c->found, "vpc", "%s is there", id);
+}
+
+static void
+check_keys(struct check *c)
+{
+	struct strv keys = STRV_INIT;
+	size_t i, n = 0;
+
+	conf_list(c->conf, "digitalocean", "ssh-keys", &keys);
+	for (i = 0; i < keys.n; i++)
+		if (offers_find(&c->offered.keys, keys.v[i]) != NULL)
+			n++;
+		else
+			findings_error(&c->found, ERR_CONFIG, "ssh-keys",
+			    "the account has no key '%s'", keys.v[i]);
+	if (keys.n == 0)
+		findings_warn(&c->found, "ssh-keys", "none: DigitalOcean sends "
+		    "a password by mail for each machine");
+	else if (n == keys.n)
+		findings_ok(&c->found, "ssh-keys", "all %zu are there", n);
+	strv_clear(&keys);
+}
+
+/* --------------------------------------------------------------- GitLab */
+
+static int
+check_gitlab(struct check *c, struct err *e)
+{
+	struct err one = ERR_INIT;
+
+	if (c->gitlab.http == NULL)
+		return 0;
+	if (gitlab_check(&c->gitlab, &one) == 0) {
+		findings_ok(&c->found, "gitlab", "project %lld: the token may "
+		    "make and delete runners", (long long)c->gitlab.project);
+		return 0;
+	}
+	if (one.kind == ERR_SIGNAL) {
+		*e = one;
+		return -1;
+	}
+	findings_error(&c->found, one.kind, "gitlab", "%s", one.text);
+	return 0;
+}
+
+/* ---------------------------------------------------------------- check */
+
+static int
+check(struct check *c, struct err *e)
+{
+	struct droplets ours = {.v = NULL};
+	size_t i;
+	int status = cloud_list(&c->cloud, &ours, e);
+
+	conf_names(c->conf, "machine", &c->builds);
+	if (status == 0)
+		status = check_account(c, &ours, e);
+	if (status == 0)
+		status = check_tags(c, e);
+	check_doubles(c, &ours);
+	droplets_clear(&ours);
+	if (status == 0)
+		status = catalogue_read(&c->cloud, &c->offered, e);
+	if (status < 0)
+		return -1;
+	if (c->builds.n == 0)
+		findings_warn(&c->found, "machines", "there is no section "
+		    "[machine BUILD]: nothing can be created");
+	for (i = 0; i < c->builds.n && status == 0; i++)
+		status = check_machine(c, c->builds.v[i], e);
+	if (status < 0)
+		return -1;
+	check_network(c);
+	check_keys(c);
+	return check_gitlab(c, e);
+}
+
+int
+cmd_check(const struct tool_call *call, struct err *e)
+{
+	struct check c = {.conf = call->conf, .cloud = CLOUD_INIT,
+	    .gitlab = GITLAB_INIT};
+	struct err printing = ERR_INIT;
+	int64_t timeout;
+	int status = cmd_timeout(&timeout, e);
+
+	findings_open(&c.found, call);
+	if (status == 0)
+		status = cloud_open(&c.cloud, call->conf, timeout, e);
+	if (status == 0)
+		status = gitlab_open(&c.gitlab, call->conf, c.cloud.deadline,
+		    e);
+	if (status == 0)
+		status = check(&c, e);
+	/* what the API refuses is what one wants to know */
+	if (status < 0 && c.cloud.http != NULL && e->kind != ERR_SIGNAL) {
+		findings_error(&c.found, e->kind, "digitalocean", "%s",
+		    e->text);
+		status = 0;
+	}
+	if (findings_close(&c.found, &printing) < 0 && status == 0) {
+		*e = printing;
+		status = -1;
+	}
+	catalogue_clear(&c.offered);
+	strv_clear(&c.builds);
+	gitlab_close(&c.gitlab);
+	cloud_close(&c.cloud);
+	return status;
+}

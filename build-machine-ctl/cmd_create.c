@@ -1,0 +1,199 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "build-machine-ctl/cmd.h"
+#include "build-machine-ctl/fleet.h"
+#include "build-machine-ctl/retire.h"
+#include "build-machine-ctl/row.h"
+#include "lib/cleanup.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+
+struct create {
+	const struct tool_call *call;
+	struct strv builds;
+	struct cloud cloud;
+	struct gitlab gitlab;
+	struct fleet fleet;
+};
+
+static int
+parse_wait(enum wait_level *level, struct err *e)
+{
+	static const char *const names[] = {"none", "active", "ssh", "runner"};
+	size_t i;
+
+	*level = WAIT_SSH;
+	if (options.wait == NULL)
+		return 0;
+	for (i = 0; i < COUNT(names); i++)
+		if (strcmp(options.wait, names[i]) == 0) {
+			*level = (enum wait_level)i;
+			return 0;
+		}
+	return err_set(e, ERR_USAGE, "--wait '%s' is none of none, active, "
+	    "ssh, runner", options.wait);
+}
+
+/* Whether GitLab is needed at all. */
+static bool
+needs_runners(const struct create *c, enum wait_level level)
+{
+	const char *text;
+	size_t i;
+
+	for (i = 0; i < c->builds.n; i++) {
+		text = machine_setting(c->call->conf, c->builds.v[i],
+		    "user-data");
+		if (text != NULL && strcmp(text, "enrol") == 0)
+			return true;
+	}
+	return level == WAIT_RUNNER || options.replace;
+}
+
+static int
+create_open(struct create *c, struct err *e)
+{
+	enum wait_level level;
+	int64_t timeout;
+
+	if (parse_wait(&level, e) < 0 || cmd_timeout(&timeout, e) < 0 ||
+	    machine_builds(c->call, &c->builds, e) < 0 ||
+	    cloud_open(&c->cloud, c->call->conf, timeout, e) < 0)
+		return -1;
+	if (needs_runners(c, level) && gitlab_open(&c->gitlab, c->call->conf,
+	    c->cloud.deadline, e) < 0)
+		return -1;
+	return fleet_open(&c->fleet, c->call->conf, &c->cloud, &c->gitlab,
+	    level, &c->builds, e);
+}
+
+/* ----------------------------------------------------------- --replace */
+
+static bool
+is_of_builds(const struct runner *r, void *arg)
+{
+	return strv_has(arg, r->build);
+}
+
+static int
+replace(struct create *c, struct err *e)
+{
+	struct droplets list = {.v = NULL}, doomed = {.v = NULL};
+	bool *gone;
+	size_t i;
+	int status = cloud_list(&c->cloud, &list, e);
+
+	for (i = 0; i < list.n; i++)
+		if (strv_has(&c->builds, list.v[i].build)) {
+			log_notice("%s: %s droplet %lld %s, to be replaced",
+			    list.v[i].build, c->call->is_dry_run ?
+			    "would delete" : "deleting",
+			    (long long)list.v[i].id, list.v[i].name);
+			droplets_add(&doomed, &list.v[i]);
+		}
+	gone = mem_zero(doomed.n + 1, sizeof(*gone));
+	if (status == 0 && doomed.n > 0 && !c->call->is_dry_run)
+		status = retire(&c->cloud, &c->gitlab, &doomed, is_of_builds,
+		    &c->builds, gone, e);
+	free(gone);
+	droplets_clear(&doomed);
+	droplets_clear(&list);
+	return status;
+}
+
+/* ---------------------------------------------------------------- create */
+
+static void
+tell_plan(const struct create *c)
+{
+	const struct launch *l;
+	size_t i;
+
+	for (i = 0; i < c->fleet.n; i++) {
+		l = &c->fleet.v[i];
+		if (l->state != LAUNCH_WANTED)
+			continue;
+		log_notice("%s: would make %s: image %lld, size %s, region "
+		    "%s%s", l->build, l->name, (long long)l->image,
+		    machine_setting(c->call->conf, l->build, "size"),
+		    machine_setting(c->call->conf, l->build, "region"),
+		    l->enrols ? ", with a runner of its own" : "");
+	}
+}
+
+static int
+print(const struct create *c, struct err *e)
+{
+	struct report *report = row_open_states(c->call);
+	size_t i;
+
+	for (i = 0; i < c->fleet.n; i++)
+		if (c->fleet.v[i].droplet.id != 0)
+			row_state(report, &c->fleet.v[i].droplet);
+	return report_close(report, e);
+}
+
+/* What went wrong is said, and what is left of it after it. */
+static int
+make(struct create *c, struct err *e)
+{
+	struct err ending = ERR_INIT;
+	int status = fleet_run(&c->fleet, e);
+
+	if (status == 0)
+		status = cleanup_check(e);
+	if (fleet_end(&c->fleet, status < 0, options.keep, &ending) < 0) {
+		if (status == 0) {
+			*e = ending;
+		} else {
+			log_error("%s", ending.text);
+			if (e->kind != ERR_SIGNAL)
+				e->kind = err_worst(e->kind, ending.kind);
+		}
+		status = -1;
+	}
+	return status;
+}
+
+static int
+create(struct create *c, struct err *e)
+{
+	struct err printing = ERR_INIT;
+	int status;
+
+	if (options.replace && replace(c, e) < 0)
+		return -1;
+	if (!(options.replace && c->call->is_dry_run) &&
+	    fleet_adopt(&c->fleet, e) < 0)
+		return -1;
+	if (fleet_prepare(&c->fleet, e) < 0)
+		return -1;
+	if (c->call->is_dry_run) {
+		tell_plan(c);
+		return 0;
+	}
+	status = make(c, e);
+	if ((status == 0 || options.keep) && print(c, &printing) < 0 &&
+	    status == 0) {
+		*e = printing;
+		status = -1;
+	}
+	return status;
+}
+
+int
+cmd_create(const struct tool_call *call, struct err *e)
+{
+	struct create c = {.call = call, .cloud = CLOUD_INIT,
+	    .gitlab = GITLAB_INIT, .fleet = FLEET_INIT};
+	int status = create_open(&c, e);
+
+	if (status == 0)
+		status = create(&c, e);
+	fleet_close(&c.fleet);
+	gitlab_close(&c.gitlab);
+	cloud_close(&c.cloud);
+	strv_clear(&c.builds);
+	return status;
+}

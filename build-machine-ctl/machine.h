@@ -1,0 +1,45 @@
+/*
+ * What the configuration says of the machine of a build, and which droplets
+ * are ours: those that have its name and all our tags.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/buf.h"
+#include "lib/conf.h"
+#include "lib/err.h"
+#include "lib/tool.h"
+
+#define BUILD_SIZE 48	/* "amd64-deb", with what build_parse allows */
+
+/* [digitalocean] name-format with the build in it; yours. ERR_CONFIG. */
+char *machine_name(const struct conf *conf, const char *build, struct err *e);
+
+/* The build whose machine has this name. False: it is of no build. */
+bool machine_build(const struct conf *conf, const char *name,
+    char build[BUILD_SIZE]);
+
+/*
+ * [digitalocean] tags: at least one, each as DigitalOcean allows them; the
+ * name's format is judged with them. ERR_CONFIG.
+ */
+int machine_tags(const struct conf *conf, struct strv *tags, struct err *e);
+
+/* The arguments of a verb as builds, each once. ERR_USAGE. */
+int machine_builds(const struct tool_call *call, struct strv *builds,
+    struct err *e);
+
+/*
+ * A key of "[machine BUILD]", else the one of [digitalocean] where it has
+ * such a key; NULL where there is neither.
+ */
+const char *machine_setting(const struct conf *conf, const char *build,
+    const char *key);
+
+/* True if a droplet that has `tags` has each of `ours`. */
+bool machine_has_tags(const struct strv *tags, const struct strv *ours);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * The token of an API: from the environment, else from a file.
+ */
+#ifndef TOKEN_H
+#define TOKEN_H
+
+#include "lib/conf.h"
+#include "lib/err.h"
+#include "lib/secret.h"
+
+/*
+ * Reads the variable, else the file [section] token-file. ERR_CONFIG: there
+ * is neither, or what is there is no token. ERR_REFUSED: others can read it.
+ */
+int token_read(const struct conf *conf, const char *section,
+    const char *variable, struct secret *token, struct err *e);
+
+#endif
