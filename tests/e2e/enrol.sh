@@ -228,6 +228,9 @@ machine() {
     }
     mkdir -p box/{run,home,bin,sbin,etc/apt/sources.list.d} fake state
     cp /etc/{passwd,group,os-release} box/etc/
+    # Debian 13's python3-requests, which cloud-init imports, reads it at once
+    install -D -m 644 /etc/ssl/certs/ca-certificates.crt \
+        box/etc/ssl/certs/ca-certificates.crt
     : >state/installed
     echo 0 >state/fail
     for command in $REAL; do ln -s "$(command -v "$command")" fake/; done
