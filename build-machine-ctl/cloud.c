@@ -11,7 +11,7 @@
 
 #define PER_PAGE 200	/* the most that the API gives */
 #define MOST_PAGES 100
-#define LIST_TRIES 4
+#define LIST_TRIES 5
 
 int
 cloud_open(struct cloud *c, const struct conf *conf, int64_t timeout_ms,
@@ -80,7 +80,6 @@ struct pages {
 	struct json **v;
 	size_t n;
 	int64_t total;		/* meta.total of the first one */
-	bool is_whole;		/* of the others, too, and as many came */
 };
 
 static void
@@ -193,23 +192,27 @@ pages_visit(const struct pages *p, const char *key,
 	return 0;
 }
 
+/* Each try that was not whole has seen what another may have missed. */
 int
 cloud_each(struct cloud *c, const char *path, const char *key,
     int (*visit)(const struct json *, void *, struct err *), void *arg,
     struct err *e)
 {
-	struct pages p = {.v = NULL};
-	int status, tries = 0;
+	struct pages tries[LIST_TRIES] = {{.v = NULL}};
+	bool is_whole = false;
+	int n = 0, i, status;
 
 	do {
-		pages_clear(&p);
-		status = pages_read(c, path, key, &p, e);
-	} while (status == 0 && !pages_agree(&p, key) && ++tries < LIST_TRIES);
-	if (status == 0 && tries == LIST_TRIES)
+		status = pages_read(c, path, key, &tries[n++], e);
+		if (status == 0)
+			is_whole = pages_agree(&tries[n - 1], key);
+	} while (status == 0 && !is_whole && n < LIST_TRIES);
+	if (status == 0 && !is_whole)
 		log_detail("the listing of %s keeps changing", key);
-	if (status == 0)
-		status = pages_visit(&p, key, visit, arg, e);
-	pages_clear(&p);
+	for (i = is_whole ? n - 1 : 0; i < n && status == 0; i++)
+		status = pages_visit(&tries[i], key, visit, arg, e);
+	for (i = 0; i < n; i++)
+		pages_clear(&tries[i]);
 	return status;
 }
 

@@ -29,15 +29,17 @@ int cloud_open(struct cloud *c, const struct conf *conf, int64_t timeout_ms,
 void cloud_close(struct cloud *c);
 
 /*
- * Our droplets: name and all tags. Read by one listing of the first tag, page
- * by page, until the pages agree with one another: a droplet that goes while
- * they are read moves others from one page to the next.
+ * Our droplets: name and all tags, by one listing of the first tag. They are
+ * sorted: by build, then the lowest id first.
  */
 int cloud_list(struct cloud *c, struct droplets *list, struct err *e);
 
 /*
  * Calls visit for each element of the array `key` in all pages of a listing;
- * path has a query already, or none ("/v2/sizes"). Elements may come twice.
+ * path has a query already, or none ("/v2/sizes"). It is read until its pages
+ * agree with one another, since what goes meanwhile moves others from one page
+ * to the one before; where they never do, all that was seen is visited, some
+ * of it more than once.
  */
 int cloud_each(struct cloud *c, const char *path, const char *key,
     int (*visit)(const struct json *element, void *arg, struct err *e),

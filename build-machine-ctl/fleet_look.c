@@ -10,7 +10,8 @@
 #define LATE_MS 5000
 /* Nothing knows it for this long: it has vanished. */
 #define VANISHED_MS 60000
-#define VANISHED_AFTER_ACTION_MS 5000
+/* The same of one that was seen, or whose creation is completed. */
+#define DELETED_MS 4000
 
 bool
 launch_owns(const struct launch *l, const struct droplet *d)
@@ -105,10 +106,8 @@ miss(struct launch *l)
 {
 	if (l->n_misses++ == 0 || l->missing == 0)
 		l->missing = clock_ms();
-	if (l->state == LAUNCH_READY && l->n_misses > 1) {
+	if (l->state == LAUNCH_READY && l->n_misses > 1)
 		l->state = LAUNCH_MADE;
-		l->was_listed = false;
-	}
 	/* long enough, and often enough, that a late listing would show it */
 	if (l->state != LAUNCH_UNSURE || l->n_misses < UNSURE_LISTINGS ||
 	    clock_ms() - l->posted < UNSURE_MS)
@@ -235,8 +234,9 @@ inquire(struct fleet *f, struct launch *l)
 		    "DigitalOcean (action %lld)", (long long)l->action);
 		launch_again(f, l, &why);
 	} else if (is_missing && !is_known(f, l, &is_unknown) && is_unknown) {
-		if (status != NULL && strcmp(status, "completed") == 0)
-			limit = VANISHED_AFTER_ACTION_MS;
+		if (l->was_listed || (status != NULL &&
+		    strcmp(status, "completed") == 0))
+			limit = DELETED_MS;
 		err_set(&why, ERR_AGAIN, "DigitalOcean does not know it "
 		    "any more");
 		if (clock_ms() - l->missing > limit)

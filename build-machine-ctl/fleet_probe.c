@@ -20,7 +20,7 @@ launch_lacks(const struct fleet *f, const struct launch *l)
 {
 	if (l->droplet.id == 0)
 		return "DigitalOcean has not made it";
-	if (!l->was_listed)
+	if (!l->was_listed || l->n_misses > 1)
 		return "DigitalOcean does not list it";
 	if (f->wait == WAIT_NONE)
 		return NULL;
@@ -60,6 +60,7 @@ probe_ssh(struct fleet *f)
 {
 	struct probe *v = mem_zero(f->n, sizeof(*v));
 	struct launch **of = mem_zero(f->n, sizeof(struct launch *));
+	int64_t left = f->cloud->deadline - clock_ms();
 	size_t i, n = 0;
 
 	for (i = 0; i < f->n; i++)
@@ -68,7 +69,7 @@ probe_ssh(struct fleet *f)
 			of[n++] = &f->v[i];
 		}
 	if (n > 0)
-		probe_run(v, n, PROBE_MS);
+		probe_run(v, n, left < PROBE_MS ? (int)left : PROBE_MS);
 	for (i = 0; i < n; i++)
 		of[i]->has_ssh = v[i].answers;
 	free(of);

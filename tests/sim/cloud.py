@@ -56,6 +56,7 @@ def options():
     p.add_argument('--delete-seconds', type=float, default=0.3)
     p.add_argument('--limit', type=int, default=25)
     p.add_argument('--per-minute', type=int, default=250)
+    p.add_argument('--minute-seconds', type=float, default=60)
     p.add_argument('--per-hour', type=int, default=5000)
     p.add_argument('--keys-per-minute', type=int, default=10)
     p.add_argument('--with-parent', action='store_true')
