@@ -1,6 +1,6 @@
 /*
  * What an HTTP answer means: may the request be sent again, when, and what
- * does one say of it. Functions without a network, for lib/http.c alone:
+ * does one say of it. Functions without a network, for lib/http alone:
  *
  *	struct http_outcome o = HTTP_OUTCOME_INIT;
  *	http_outcome_header(&o, line, n);	(for each line of the head)
