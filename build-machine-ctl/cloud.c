@@ -12,6 +12,7 @@
 #define PER_PAGE 200	/* the most that the API gives */
 #define MOST_PAGES 100
 #define LIST_TRIES 5
+#define LIST_PAUSE_MS 300
 
 int
 cloud_open(struct cloud *c, const struct conf *conf, int64_t timeout_ms,
@@ -47,30 +48,9 @@ cloud_close(struct cloud *c)
 /* --------------------------------------------------------------- answers */
 
 struct json *
-cloud_answer(const struct http_request *r, struct err *e)
-{
-	struct json *j = json_parse(buf_cstr(&r->answer), r->answer.n, e);
-
-	if (j == NULL)
-		err_wrap(e, "the answer to %s%s%s%s", r->path,
-		    r->id[0] ? " (request " : "", r->id, r->id[0] ? ")" : "");
-	return j;
-}
-
-struct json *
 cloud_get(struct cloud *c, const char *path, struct err *e)
 {
-	struct http_request r = HTTP_REQUEST_INIT;
-	struct json *j = NULL;
-
-	r.path = mem_dup(path);
-	http_run(c->http, &r, 1, c->deadline);
-	if (r.error.kind == ERR_NONE)
-		j = cloud_answer(&r, e);
-	else
-		*e = r.error;
-	http_request_clear(&r);
-	return j;
+	return http_get_json(c->http, mem_dup(path), c->deadline, e);
 }
 
 /* ----------------------------------------------------------------- pages */
@@ -109,7 +89,7 @@ page_add(struct pages *p, const struct http_request *r, const char *key,
 		*e = r->error;
 		return -1;
 	}
-	j = cloud_answer(r, e);
+	j = http_answer(r, e);
 	if (j == NULL)
 		return -1;
 	p->v = mem_resize(p->v, p->n + 1, sizeof(*p->v));
@@ -157,23 +137,61 @@ pages_read(struct cloud *c, const char *path, const char *key,
 	return status;
 }
 
+/* What tells an element from others: of droplets and most, the id. */
+static void
+add_key(const struct json *element, struct strv *keys)
+{
+	static const char *const names[] = {"id", "slug", "name"};
+	const char *text;
+	int64_t id;
+	size_t i;
+
+	for (i = 0; i < COUNT(names); i++) {
+		text = json_string(element, names[i]);
+		if (text != NULL)
+			strv_add(keys, text);
+		else if (json_integer(element, names[i], &id))
+			strv_take(keys, mem_format("%lld", (long long)id));
+		else
+			continue;
+		return;
+	}
+}
+
+/* How many different elements there are in n tries. */
+static int64_t
+count_distinct(const struct pages *tries, int n, const char *key)
+{
+	const struct json *element;
+	struct strv keys = STRV_INIT;
+	int64_t found = 0;
+	size_t i;
+	int k;
+
+	for (k = 0; k < n; k++)
+		for (i = 0; i < tries[k].n; i++)
+			for (element = json_first(tries[k].v[i], key);
+			    element != NULL; element = json_next(element))
+				add_key(element, &keys);
+	strv_sort(&keys);
+	for (i = 0; i < keys.n; i++)
+		found += i == 0 || strcmp(keys.v[i], keys.v[i - 1]) != 0;
+	strv_clear(&keys);
+	return found;
+}
+
 /* Nothing came or went while they were read. */
 static bool
 pages_agree(const struct pages *p, const char *key)
 {
-	const struct json *element;
-	int64_t total, found = 0;
+	int64_t total;
 	size_t i;
 
-	for (i = 0; i < p->n; i++) {
+	for (i = 0; i < p->n; i++)
 		if (!json_integer(p->v[i], "meta.total", &total) ||
 		    total != p->total)
 			return false;
-		for (element = json_first(p->v[i], key); element != NULL;
-		    element = json_next(element))
-			found++;
-	}
-	return found == p->total;
+	return count_distinct(p, 1, key) == p->total;
 }
 
 static int
@@ -192,7 +210,25 @@ pages_visit(const struct pages *p, const char *key,
 	return 0;
 }
 
-/* Each try that was not whole has seen what another may have missed. */
+/*
+ * No try was whole: are they together? One may have missed what another has
+ * seen.
+ */
+static int
+check_whole(const struct pages *tries, int n, const char *key, struct err *e)
+{
+	int64_t least = tries[0].total;
+	int k;
+
+	for (k = 1; k < n; k++)
+		if (tries[k].total < least)
+			least = tries[k].total;
+	if (count_distinct(tries, n, key) >= least)
+		return 0;
+	return err_set(e, ERR_AGAIN, "the listing of %s keeps changing, or is "
+	    "not whole: it says %lld, and shows fewer", key, (long long)least);
+}
+
 int
 cloud_each(struct cloud *c, const char *path, const char *key,
     int (*visit)(const struct json *, void *, struct err *), void *arg,
@@ -202,13 +238,18 @@ cloud_each(struct cloud *c, const char *path, const char *key,
 	bool is_whole = false;
 	int n = 0, i, status;
 
-	do {
+	for (;;) {
 		status = pages_read(c, path, key, &tries[n++], e);
 		if (status == 0)
 			is_whole = pages_agree(&tries[n - 1], key);
-	} while (status == 0 && !is_whole && n < LIST_TRIES);
+		if (status < 0 || is_whole || n == LIST_TRIES)
+			break;
+		status = clock_sleep(LIST_PAUSE_MS, e);
+		if (status < 0)
+			break;
+	}
 	if (status == 0 && !is_whole)
-		log_detail("the listing of %s keeps changing", key);
+		status = check_whole(tries, n, key, e);
 	for (i = is_whole ? n - 1 : 0; i < n && status == 0; i++)
 		status = pages_visit(&tries[i], key, visit, arg, e);
 	for (i = 0; i < n; i++)
@@ -227,11 +268,17 @@ static int
 take_ours(const struct json *element, void *arg, struct err *e)
 {
 	struct listing *l = arg;
+	const char *name = json_string(element, "name");
+	char build[BUILD_SIZE];
 	struct droplet d;
-	int status = droplet_read(&d, element, e);
+	int status;
 
+	/* what is odd about others' droplets is not our concern */
+	if (name == NULL || !machine_build(l->cloud->conf, name, build))
+		return 0;
+	status = droplet_read(&d, element, e);
+	snprintf(d.build, sizeof(d.build), "%s", build);
 	if (status == 0 && machine_has_tags(&d.tags, &l->cloud->tags) &&
-	    machine_build(l->cloud->conf, d.name, d.build) &&
 	    droplets_find(l->ours, d.id) == NULL)
 		droplets_take(l->ours, &d);
 	droplet_clear(&d);

@@ -39,7 +39,7 @@ int cloud_list(struct cloud *c, struct droplets *list, struct err *e);
  * path has a query already, or none ("/v2/sizes"). It is read until its pages
  * agree with one another, since what goes meanwhile moves others from one page
  * to the one before; where they never do, all that was seen is visited, some
- * of it more than once.
+ * of it more than once. ERR_AGAIN where that is less than there should be.
  */
 int cloud_each(struct cloud *c, const char *path, const char *key,
     int (*visit)(const struct json *element, void *arg, struct err *e),
@@ -47,8 +47,5 @@ int cloud_each(struct cloud *c, const char *path, const char *key,
 
 /* One GET: the answer, yours to json_free; NULL on failure. */
 struct json *cloud_get(struct cloud *c, const char *path, struct err *e);
-
-/* The parsed answer of a request that succeeded; NULL: ERR_PROTOCOL. */
-struct json *cloud_answer(const struct http_request *r, struct err *e);
 
 #endif

@@ -5,11 +5,10 @@
 
 #include "build-machine-ctl/catalogue.h"
 #include "build-machine-ctl/cmd.h"
-#include "build-machine-ctl/enrol.h"
 #include "build-machine-ctl/findings.h"
 #include "build-machine-ctl/image.h"
 #include "build-machine-ctl/runner.h"
-#include "lib/fs.h"
+#include "build-machine-ctl/user_data.h"
 #include "lib/mem.h"
 
 struct check {
@@ -171,6 +170,8 @@ check_size(struct check *c, const char *build, const char *region)
 	else if (!strv_has(&size->regions, region))
 		findings_error(&c->found, ERR_CONFIG, build, "the size '%s' is "
 		    "not offered in region %s", name, region);
+	else if (size->hourly < 0)
+		findings_ok(&c->found, build, "size %s", name);
 	else
 		findings_ok(&c->found, build, "size %s, %.5f USD an hour",
 		    name, size->hourly);
@@ -230,34 +231,14 @@ check_image(struct check *c, const char *build, const char *region,
 static void
 check_user_data(struct check *c, const char *build)
 {
-	const char *text = machine_setting(c->conf, build, "user-data");
-	char section[16 + BUILD_SIZE], *path, *name;
-	struct buf content = BUF_INIT;
+	struct buf text = BUF_INIT;
 	struct err one = ERR_INIT;
-	int status;
+	bool enrols;
 
-	if (text == NULL)
-		return;
-	if (strcmp(text, "enrol") == 0) {
-		name = machine_name(c->conf, build, &one);
-		status = name == NULL ? -1 : enrol_write(c->conf, build, name,
-		    "glrt-trial", &content, &one);
-		free(name);
-		if (machine_setting(c->conf, build, "runner-tags") == NULL)
-			findings_error(&c->found, ERR_CONFIG, build, "it has "
-			    "no runner-tags: its runner gets no jobs");
-		if (status == 0 && c->gitlab.http == NULL)
-			status = err_set(&one, ERR_CONFIG, "user-data = enrol "
-			    "needs [gitlab] project and a token");
-	} else {
-		snprintf(section, sizeof(section), "machine %s", build);
-		path = conf_path(c->conf, section, "user-data");
-		status = fs_read_path(path, ENROL_LIMIT, &content, &one);
-		free(path);
-	}
-	if (status < 0)
+	if (user_data_read(c->conf, build, c->gitlab.http != NULL, &text,
+	    &enrols, &one) < 0)
 		findings_error(&c->found, one.kind, build, "%s", one.text);
-	buf_clear(&content);
+	buf_clear(&text);
 }
 
 static int
@@ -280,6 +261,7 @@ check_network(struct check *c)
 	const char *id = conf_get(c->conf, "digitalocean", "vpc");
 	const struct offer *network;
 	const char *region;
+	bool fits = true;
 	size_t i;
 
 	if (id == NULL)
@@ -293,12 +275,15 @@ check_network(struct check *c)
 	for (i = 0; i < c->builds.n; i++) {
 		region = machine_setting(c->conf, c->builds.v[i], "region");
 		if (network->regions.n > 0 &&
-		    !strv_has(&network->regions, region))
+		    !strv_has(&network->regions, region)) {
+			fits = false;
 			findings_error(&c->found, ERR_CONFIG, "vpc", "it is in "
 			    "region %s, and the machine of %s in %s",
 			    network->regions.v[0], c->builds.v[i], region);
+		}
 	}
-	findings_ok(&c->found, "vpc", "%s is there", id);
+	if (fits)
+		findings_ok(&c->found, "vpc", "%s is there", id);
 }
 
 static void
@@ -381,16 +366,16 @@ cmd_check(const struct tool_call *call, struct err *e)
 {
 	struct check c = {.conf = call->conf, .cloud = CLOUD_INIT,
 	    .gitlab = GITLAB_INIT};
-	struct err printing = ERR_INIT;
+	struct err printing = ERR_INIT, one = ERR_INIT;
 	int64_t timeout;
 	int status = cmd_timeout(&timeout, e);
 
 	findings_open(&c.found, call);
 	if (status == 0)
 		status = cloud_open(&c.cloud, call->conf, timeout, e);
-	if (status == 0)
-		status = gitlab_open(&c.gitlab, call->conf, c.cloud.deadline,
-		    e);
+	if (status == 0 && gitlab_open(&c.gitlab, call->conf,
+	    c.cloud.deadline, &one) < 0)
+		findings_error(&c.found, one.kind, "gitlab", "%s", one.text);
 	if (status == 0)
 		status = check(&c, e);
 	/* what the API refuses is what one wants to know */

@@ -80,6 +80,7 @@ static int
 replace(struct create *c, struct err *e)
 {
 	struct droplets list = {.v = NULL}, doomed = {.v = NULL};
+	const struct runners none = {.v = NULL};
 	bool *gone;
 	size_t i;
 	int status = cloud_list(&c->cloud, &list, e);
@@ -93,9 +94,9 @@ replace(struct create *c, struct err *e)
 			droplets_add(&doomed, &list.v[i]);
 		}
 	gone = mem_zero(doomed.n + 1, sizeof(*gone));
-	if (status == 0 && doomed.n > 0 && !c->call->is_dry_run)
-		status = retire(&c->cloud, &c->gitlab, &doomed, is_of_builds,
-		    &c->builds, gone, e);
+	if (status == 0 && !c->call->is_dry_run)
+		status = retire(&c->cloud, &c->gitlab, &doomed, &none,
+		    is_of_builds, &c->builds, gone, e);
 	free(gone);
 	droplets_clear(&doomed);
 	droplets_clear(&list);
@@ -134,34 +135,44 @@ print(const struct create *c, struct err *e)
 	return report_close(report, e);
 }
 
-/* What went wrong is said, and what is left of it after it. */
+/* What is left of a failure is said last: it costs money. */
+static int
+fail(struct create *c, struct err *e)
+{
+	struct err ending = ERR_INIT, stop = ERR_INIT, printing = ERR_INIT;
+	bool is_interrupted = cleanup_check(&stop) < 0;
+	int status = fleet_end(&c->fleet, true, options.keep, &ending);
+
+	if (options.keep && print(c, &printing) < 0)
+		log_error("%s", printing.text);
+	if (status < 0) {
+		log_error("%s", e->text);
+		ending.kind = err_worst(e->kind, ending.kind);
+		*e = ending;
+	}
+	if (is_interrupted)
+		e->kind = ERR_SIGNAL;
+	return -1;
+}
+
 static int
 make(struct create *c, struct err *e)
 {
-	struct err ending = ERR_INIT;
 	int status = fleet_run(&c->fleet, e);
 
 	if (status == 0)
+		status = fleet_end(&c->fleet, false, options.keep, e);
+	if (status == 0)
 		status = cleanup_check(e);
-	if (fleet_end(&c->fleet, status < 0, options.keep, &ending) < 0) {
-		if (status == 0) {
-			*e = ending;
-		} else {
-			log_error("%s", ending.text);
-			if (e->kind != ERR_SIGNAL)
-				e->kind = err_worst(e->kind, ending.kind);
-		}
-		status = -1;
-	}
-	return status;
+	/* what nobody was told of would be left */
+	if (status == 0)
+		status = print(c, e);
+	return status == 0 ? 0 : fail(c, e);
 }
 
 static int
 create(struct create *c, struct err *e)
 {
-	struct err printing = ERR_INIT;
-	int status;
-
 	if (options.replace && replace(c, e) < 0)
 		return -1;
 	if (!(options.replace && c->call->is_dry_run) &&
@@ -173,13 +184,7 @@ create(struct create *c, struct err *e)
 		tell_plan(c);
 		return 0;
 	}
-	status = make(c, e);
-	if ((status == 0 || options.keep) && print(c, &printing) < 0 &&
-	    status == 0) {
-		*e = printing;
-		status = -1;
-	}
-	return status;
+	return make(c, e);
 }
 
 int

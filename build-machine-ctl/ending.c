@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "build-machine-ctl/row.h"
+#include "build-machine-ctl/tally.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 
@@ -60,8 +61,9 @@ finish(const struct tool_call *call, struct ending *end, struct cloud *cloud,
 	struct err printing = ERR_INIT;
 	struct report *report;
 	size_t i;
-	int status = retire(cloud, gitlab, &end->chosen, takes_runner, end,
-	    gone, e);
+	const struct runners none = {.v = NULL};
+	int status = retire(cloud, gitlab, &end->chosen, &none, takes_runner,
+	    end, gone, e);
 
 	report = row_open_deleted(call);
 	for (i = 0; i < end->chosen.n; i++)
@@ -83,13 +85,17 @@ ending_run(const struct tool_call *call, const struct choice *choice,
 	struct cloud cloud = CLOUD_INIT;
 	struct gitlab gitlab = GITLAB_INIT;
 	struct droplets list = {.v = NULL};
+	struct tally failed = TALLY_INIT;
+	struct err one = ERR_INIT;
 	int64_t timeout;
 	int status = cmd_timeout(&timeout, e);
 
 	if (status == 0)
 		status = cloud_open(&cloud, call->conf, timeout, e);
-	if (status == 0)
-		status = gitlab_open(&gitlab, call->conf, cloud.deadline, e);
+	/* a droplet costs money, whatever is wrong with GitLab */
+	if (status == 0 && gitlab_open(&gitlab, call->conf, cloud.deadline,
+	    &one) < 0)
+		tally_add(&failed, &one);
 	if (status == 0)
 		status = cloud_list(&cloud, &list, e);
 	if (status == 0)
@@ -98,6 +104,9 @@ ending_run(const struct tool_call *call, const struct choice *choice,
 		status = tell(&end, &gitlab, e);
 	else if (status == 0)
 		status = finish(call, &end, &cloud, &gitlab, e);
+	if (status < 0)
+		tally_add(&failed, e);
+	status = tally_end(&failed, "parts of it", e);
 	droplets_clear(&list);
 	droplets_clear(&end.chosen);
 	droplets_clear(&end.living);

@@ -4,13 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build-machine-ctl/enrol.h"
 #include "build-machine-ctl/image.h"
+#include "build-machine-ctl/user_data.h"
 #include "lib/cleanup.h"
 #include "lib/clock.h"
-#include "lib/fs.h"
 #include "lib/log.h"
 #include "lib/mem.h"
+
+/* Listings in a row that make no sense, before that is believed. */
+#define MOST_GARBLED 3
 
 int
 launch_fail(struct launch *l, const struct err *e)
@@ -24,35 +26,6 @@ launch_fail(struct launch *l, const struct err *e)
 /* -------------------------------------------------------------- opening */
 
 static int
-read_user_data(struct fleet *f, struct launch *l, struct err *e)
-{
-	const char *text = machine_setting(f->conf, l->build, "user-data");
-	struct buf trial = BUF_INIT;
-	char section[16 + BUILD_SIZE], *path;
-	int status;
-
-	if (text == NULL)
-		return 0;
-	if (strcmp(text, "enrol") == 0) {
-		l->enrols = true;
-		if (machine_setting(f->conf, l->build, "runner-tags") == NULL)
-			return err_set(e, ERR_CONFIG, "set runner-tags in "
-			    "[machine %s]: without them its runner gets no "
-			    "jobs", l->build);
-		/* what is wrong with it shall be said before money is spent */
-		status = enrol_write(f->conf, l->build, l->name, "glrt-trial",
-		    &trial, e);
-		buf_clear(&trial);
-		return status;
-	}
-	snprintf(section, sizeof(section), "machine %s", l->build);
-	path = conf_path(f->conf, section, "user-data");
-	status = fs_read_path(path, ENROL_LIMIT, &l->user_data, e);
-	free(path);
-	return status < 0 ? err_wrap(e, "[%s] user-data", section) : 0;
-}
-
-static int
 launch_open(struct fleet *f, struct launch *l, const char *build,
     struct err *e)
 {
@@ -63,15 +36,13 @@ launch_open(struct fleet *f, struct launch *l, const char *build,
 	if (machine_setting(f->conf, build, "image") == NULL)
 		return err_set(e, ERR_CONFIG, "set image in [machine %s]",
 		    build);
-	if (read_user_data(f, l, e) < 0)
+	if (user_data_read(f->conf, build, f->gitlab->http != NULL,
+	    &l->user_data, &l->enrols, e) < 0)
 		return -1;
 	if (f->wait == WAIT_RUNNER && !l->enrols)
 		return err_set(e, ERR_CONFIG, "--wait runner needs user-data = "
 		    "enrol in [machine %s]: without it the machine has no "
 		    "runner of its own", build);
-	if (l->enrols && f->gitlab->http == NULL)
-		return err_set(e, ERR_CONFIG, "user-data = enrol in [machine "
-		    "%s] needs [gitlab] project and a token", build);
 	return 0;
 }
 
@@ -253,8 +224,13 @@ stop(struct fleet *f, const struct err *why)
 			err_wrap(&one, "%s", why->text);
 		} else {
 			what = launch_lacks(f, &f->v[i]);
-			err_set(&one, ERR_AGAIN, "%s: droplet %lld: %s",
-			    why->text, (long long)f->v[i].droplet.id, what);
+			if (f->v[i].droplet.id != 0)
+				err_set(&one, ERR_AGAIN, "%s: droplet %lld: %s",
+				    why->text, (long long)f->v[i].droplet.id,
+				    what);
+			else
+				err_set(&one, ERR_AGAIN, "%s: %s", why->text,
+				    what);
 		}
 		launch_fail(&f->v[i], &one);
 	}
@@ -266,11 +242,13 @@ look(struct fleet *f, struct err *e)
 	size_t i;
 
 	if (cloud_list(f->cloud, &f->listed, e) < 0) {
-		if (e->kind != ERR_AGAIN)
+		if (e->kind != ERR_AGAIN && (e->kind != ERR_PROTOCOL ||
+		    ++f->n_garbled > MOST_GARBLED))
 			return -1;
 		log_detail("%s", e->text);
 		return 0;
 	}
+	f->n_garbled = 0;
 	for (i = 0; i < f->n; i++)
 		launch_look(f, &f->v[i]);
 	fleet_inquire(f);

@@ -9,9 +9,11 @@
  *	                       appear is another one sent)
  *
  *	struct fleet f = FLEET_INIT;
- *	if (fleet_open(&f, ...) == 0 && fleet_run(&f, e) == 0)
- *		...
- *	fleet_end(&f, keep, e);		(deletes what is not needed)
+ *	if (fleet_open(&f, ...) == 0 && fleet_adopt(&f, e) == 0 &&
+ *	    fleet_prepare(&f, e) == 0) {
+ *		status = fleet_run(&f, e);
+ *		fleet_end(&f, status < 0, keep, e2);
+ *	}
  *	fleet_close(&f);
  *
  * Of several droplets of one build the one with the lowest id is the
@@ -69,6 +71,7 @@ struct fleet {
 	struct launch *v;
 	size_t n;
 	size_t turn;		/* whose creation is asked about next */
+	unsigned n_garbled;	/* listings in a row that could not be read */
 	int64_t started;
 	struct droplets listed;	/* what the last listing said */
 	struct droplets extra;	/* made by this run, and not needed */
@@ -124,8 +127,8 @@ void fleet_probe(struct fleet *f);
 /* What it still lacks, for people; NULL: it is as was asked for. */
 const char *launch_lacks(const struct fleet *f, const struct launch *l);
 int launch_fail(struct launch *l, const struct err *e);	/* -1 */
-/* Its droplet is not wanted, and another one is: it is made again. */
-void launch_again(struct fleet *f, struct launch *l, const struct err *why);
+/* Of a droplet of its build that this run has not made. */
+void launch_warn_of_others(const struct fleet *f, struct launch *l);
 bool launch_owns(const struct launch *l, const struct droplet *d);
 
 #endif

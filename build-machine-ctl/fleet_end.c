@@ -10,7 +10,7 @@
 
 #define END_MS 180000
 
-struct ending {
+struct tidying {
 	const struct fleet *fleet;
 	bool all;	/* what this run has made is to go */
 };
@@ -43,6 +43,13 @@ find_attempts(struct fleet *f, struct launch *l)
 	return found;
 }
 
+/* Several requests, or one without an answer: there may be more than one. */
+static bool
+is_in_doubt(const struct launch *l)
+{
+	return l->is_unsure || l->attempts.n > 1;
+}
+
 /* How many are not found; *due: for some of them it pays to look again. */
 static size_t
 resolve(struct fleet *f, unsigned listings, bool *due)
@@ -53,7 +60,7 @@ resolve(struct fleet *f, unsigned listings, bool *due)
 	for (i = 0; i < f->n; i++) {
 		struct launch *l = &f->v[i];
 
-		if (l->is_unsure && find_attempts(f, l))
+		if (is_in_doubt(l) && find_attempts(f, l))
 			l->is_unsure = false;
 		if (!l->is_unsure)
 			continue;
@@ -63,7 +70,7 @@ resolve(struct fleet *f, unsigned listings, bool *due)
 	return n;
 }
 
-/* No listing could be read: it may be there. */
+/* They may be there: not seen, or not to be seen. */
 static void
 tell_of_unsure(const struct fleet *f, const struct err *why,
     struct tally *failed)
@@ -74,6 +81,14 @@ tell_of_unsure(const struct fleet *f, const struct err *why,
 	for (i = 0; i < f->n; i++) {
 		if (!f->v[i].is_unsure)
 			continue;
+		if (why == NULL) {
+			log_warning("%s: no droplet with the tag %s has "
+			    "appeared: delete %s, later, makes sure",
+			    f->v[i].build,
+			    f->v[i].attempts.v[f->v[i].attempts.n - 1],
+			    f->v[i].build);
+			continue;
+		}
 		one = *why;
 		err_wrap(&one, "%s: a droplet with the tag %s may be there and "
 		    "cost money: run delete %s", f->v[i].build,
@@ -88,32 +103,29 @@ static void
 look_for_unsure(struct fleet *f, struct tally *failed)
 {
 	struct poll poll = POLL_INIT;
-	struct err e = ERR_INIT, time_is_up = ERR_INIT;
+	struct err e = ERR_INIT, stop = ERR_INIT;
 	unsigned listings = 0;
 	size_t i, n = 0;
 	bool due = true;
 
 	for (i = 0; i < f->n; i++)
-		n += f->v[i].is_unsure;
+		n += is_in_doubt(&f->v[i]);
 	while (n > 0 && due) {
 		if (cloud_list(f->cloud, &f->listed, &e) == 0)
 			n = resolve(f, ++listings, &due);
 		else if (e.kind != ERR_AGAIN)
 			break;
-		if (n > 0 && due && poll_wait(&poll, f->cloud, &time_is_up) < 0)
+		if (n > 0 && due && poll_wait(&poll, f->cloud, &stop) < 0)
 			break;
 	}
-	if (n > 0 && due)
-		tell_of_unsure(f, e.kind ? &e : &time_is_up, failed);
-	else if (n > 0)
-		log_notice("the requests that were not answered have made no "
-		    "droplet");
+	if (n > 0)
+		tell_of_unsure(f, !due ? NULL : e.kind ? &e : &stop, failed);
 }
 
 /* ------------------------------------------------------- what is not needed */
 
 static void
-collect(const struct ending *end, struct droplets *doomed)
+collect(const struct tidying *end, struct droplets *doomed)
 {
 	const struct fleet *f = end->fleet;
 	const struct droplet *d;
@@ -133,15 +145,16 @@ collect(const struct ending *end, struct droplets *doomed)
 }
 
 static bool
-has_doomed_runner(const struct ending *end, const struct launch *l)
+has_doomed_runner(const struct tidying *end, const struct launch *l)
 {
-	return l->runner.mark[0] != '\0' && (end->all || l->is_adopted);
+	return l->runner.mark[0] != '\0' &&
+	    (end->all || l->is_adopted || l->droplet.id == 0);
 }
 
 static bool
 is_doomed(const struct runner *r, void *arg)
 {
-	const struct ending *end = arg;
+	const struct tidying *end = arg;
 	size_t i;
 
 	for (i = 0; i < end->fleet->n; i++)
@@ -154,29 +167,57 @@ is_doomed(const struct runner *r, void *arg)
 static void
 tell_what_stays(const struct fleet *f)
 {
+	const struct launch *l;
 	size_t i;
 
-	for (i = 0; i < f->n; i++)
-		if (f->v[i].droplet.id != 0 && !f->v[i].is_adopted)
-			log_notice("%s: droplet %lld %s is kept, and costs "
-			    "money until it is deleted", f->v[i].build,
-			    (long long)f->v[i].droplet.id, f->v[i].name);
+	for (i = 0; i < f->n; i++) {
+		l = &f->v[i];
+		if (l->droplet.id == 0 || l->is_adopted)
+			continue;
+		log_notice("%s: droplet %lld %s is kept, and costs money until "
+		    "it is deleted", l->build, (long long)l->droplet.id,
+		    l->name);
+		if (l->runner.id != 0)
+			log_notice("%s: its runner %lld is kept", l->build,
+			    (long long)l->runner.id);
+	}
+}
+
+/* Those whose id GitLab has told. */
+static void
+collect_runners(const struct tidying *end, struct runners *known)
+{
+	const struct launch *l;
+	size_t i;
+
+	known->v = mem_zero(end->fleet->n + 1, sizeof(*known->v));
+	for (i = 0; i < end->fleet->n; i++) {
+		l = &end->fleet->v[i];
+		if (!has_doomed_runner(end, l) || l->runner.id == 0)
+			continue;
+		known->v[known->n] = l->runner;
+		known->v[known->n++].token = (struct buf)BUF_INIT;
+	}
 }
 
 int
 fleet_end(struct fleet *f, bool has_failed, bool keep, struct err *e)
 {
-	struct ending end = {.fleet = f, .all = has_failed && !keep};
+	struct tidying end = {.fleet = f, .all = has_failed && !keep};
 	struct tally failed = TALLY_INIT;
 	struct droplets doomed = {.v = NULL};
+	struct runners known = {.v = NULL};
 	struct err one = ERR_INIT;
 	bool runners = false, *gone;
 	size_t i;
 
-	cleanup_tidy();
+	/* what went well can still be interrupted, and is then a failure */
+	if (has_failed)
+		cleanup_tidy();
 	f->cloud->deadline = clock_ms() + END_MS;
 	look_for_unsure(f, &failed);
 	collect(&end, &doomed);
+	collect_runners(&end, &known);
 	for (i = 0; i < f->n; i++)
 		runners |= has_doomed_runner(&end, &f->v[i]);
 	for (i = 0; i < doomed.n; i++)
@@ -185,11 +226,12 @@ fleet_end(struct fleet *f, bool has_failed, bool keep, struct err *e)
 		    doomed.v[i].name);
 	gone = mem_zero(doomed.n + 1, sizeof(*gone));
 	if ((doomed.n > 0 || runners) && retire(f->cloud, f->gitlab, &doomed,
-	    is_doomed, &end, gone, &one) < 0)
+	    &known, is_doomed, &end, gone, &one) < 0)
 		tally_add(&failed, &one);
 	if (has_failed && keep)
 		tell_what_stays(f);
 	free(gone);
+	runners_clear(&known);
 	droplets_clear(&doomed);
 	return tally_end(&failed, "clean-ups", e);
 }

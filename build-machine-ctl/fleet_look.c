@@ -12,6 +12,8 @@
 #define VANISHED_MS 60000
 /* The same of one that was seen, or whose creation is completed. */
 #define DELETED_MS 4000
+/* seconds that an adopted machine should still have */
+#define SOON 3600
 
 bool
 launch_owns(const struct launch *l, const struct droplet *d)
@@ -41,51 +43,88 @@ find_lowest(const struct fleet *f, const struct launch *l, bool own)
 }
 
 static void
-see(struct launch *l, const struct droplet *d)
+set_aside(struct fleet *f, const struct launch *l, const struct droplet *d)
 {
+	if (droplets_find(&f->extra, d->id) != NULL)
+		return;
+	log_notice("%s: droplet %lld is one too many: it is deleted",
+	    l->build, (long long)d->id);
+	droplets_add(&f->extra, d);
+}
+
+/*
+ * This is its droplet now. One that it had before, and that is perhaps in no
+ * listing yet, is one too many.
+ */
+static void
+see(struct fleet *f, struct launch *l, const struct droplet *d)
+{
+	if (l->droplet.id != d->id) {
+		if (l->droplet.id != 0 && !l->is_adopted)
+			set_aside(f, l, &l->droplet);
+		l->has_ssh = l->has_runner = false;
+		l->said = 0;
+	}
 	droplet_clear(&l->droplet);
 	droplet_copy(&l->droplet, d);
 	l->state = LAUNCH_MADE;
-	l->is_unsure = false;
+	if (l->attempts.n > 0 &&
+	    droplet_has_tag(d, l->attempts.v[l->attempts.n - 1]))
+		l->is_unsure = false;
 	l->error = (struct err)ERR_INIT;
 	l->n_misses = 0;
 	l->missing = 0;
 	l->was_listed = true;
 }
 
+/* One that ends itself, or is reaped, in the middle of a job is of no use. */
 static void
-adopt(struct launch *l, const struct droplet *d)
+check_expiry(struct launch *l)
+{
+	int64_t left = droplet_expires(&l->droplet) - clock_now();
+	struct err e = ERR_INIT;
+
+	if (droplet_expires(&l->droplet) == 0 || left > SOON)
+		return;
+	if (left > 0) {
+		log_warning("%s: droplet %lld expires in %lld minutes",
+		    l->build, (long long)l->droplet.id, (long long)left / 60);
+		return;
+	}
+	err_set(&e, ERR_UNAVAILABLE, "droplet %lld '%s' is there, and has "
+	    "expired: create --replace makes a new one, reap --expired deletes "
+	    "it", (long long)l->droplet.id, l->name);
+	launch_fail(l, &e);
+}
+
+static void
+adopt(struct fleet *f, struct launch *l, const struct droplet *d)
 {
 	log_notice("%s: droplet %lld %s is there already: adopted", l->build,
 	    (long long)d->id, d->name);
-	see(l, d);
+	see(f, l, d);
 	l->is_adopted = true;
-	l->has_ssh = l->has_runner = false;
 	l->action = 0;
+	check_expiry(l);
 }
 
 /* Those of ours that are not the machine are not needed. */
 static void
-set_aside(struct fleet *f, const struct launch *l)
+set_others_aside(struct fleet *f, const struct launch *l)
 {
 	const struct droplet *d;
 	size_t i;
 
 	for (i = 0; i < f->listed.n; i++) {
 		d = &f->listed.v[i];
-		if (d->id == l->droplet.id || !launch_owns(l, d) ||
-		    strcmp(d->build, l->build) != 0 ||
-		    droplets_find(&f->extra, d->id) != NULL)
-			continue;
-		log_notice("%s: droplet %lld is one too many: it is deleted",
-		    l->build, (long long)d->id);
-		droplets_add(&f->extra, d);
+		if (d->id != l->droplet.id && launch_owns(l, d) &&
+		    strcmp(d->build, l->build) == 0)
+			set_aside(f, l, d);
 	}
 }
 
-/* Another one that this run has not made. */
-static void
-warn_of_others(const struct fleet *f, struct launch *l)
+void
+launch_warn_of_others(const struct fleet *f, struct launch *l)
 {
 	size_t i;
 
@@ -94,8 +133,8 @@ warn_of_others(const struct fleet *f, struct launch *l)
 		    f->listed.v[i].id != l->droplet.id &&
 		    !launch_owns(l, &f->listed.v[i])) {
 			log_warning("%s: there is another droplet of it, %lld, "
-			    "which costs money: delete and create, or create "
-			    "--replace, leave just one", l->build,
+			    "which costs money: if no other run is at work, "
+			    "create --replace leaves just one", l->build,
 			    (long long)f->listed.v[i].id);
 			l->has_warned = true;
 		}
@@ -142,17 +181,16 @@ launch_look(struct fleet *f, struct launch *l)
 	if (l->is_adopted && l->state != LAUNCH_WANTED)
 		/* what else there is of the build is not ours to judge */
 		mine = droplets_find(&f->listed, l->droplet.id), other = NULL;
+	if (mine == NULL && l->state != LAUNCH_WANTED)
+		miss(l);
 	if (other != NULL && (mine == NULL ? l->state == LAUNCH_WANTED :
 	    other->id < mine->id))
-		adopt(l, other);
+		adopt(f, l, other);
 	else if (mine != NULL)
-		see(l, mine);
-	else if (l->state != LAUNCH_WANTED)
-		miss(l);
-	if (l->state == LAUNCH_WANTED || l->state == LAUNCH_UNSURE)
+		see(f, l, mine);
+	if (l->state != LAUNCH_MADE && l->state != LAUNCH_READY)
 		return;
-	set_aside(f, l);
-	warn_of_others(f, l);
+	set_others_aside(f, l);
 	check_status(l);
 }
 
@@ -169,15 +207,28 @@ is_late(const struct launch *l)
 	    clock_ms() - l->posted > LATE_MS;
 }
 
-void
+/*
+ * Its droplet is not wanted, and another one is: it is made again, but where
+ * that takes what only the first one had.
+ */
+static void
 launch_again(struct fleet *f, struct launch *l, const struct err *why)
 {
+	struct err e = *why;
+
+	if (l->is_adopted || (l->enrols &&
+	    strcmp(l->droplet.status, "new") != 0)) {
+		err_wrap(&e, "droplet %lld", (long long)l->droplet.id);
+		launch_fail(l, &e);
+		return;
+	}
 	log_warning("%s: droplet %lld: %s: making another one", l->build,
 	    (long long)l->droplet.id, why->text);
-	if (!l->is_adopted && droplets_find(&f->extra, l->droplet.id) == NULL)
+	if (droplets_find(&f->extra, l->droplet.id) == NULL)
 		droplets_add(&f->extra, &l->droplet);
 	droplet_clear(&l->droplet);
-	l->is_adopted = false;
+	l->has_ssh = l->has_runner = false;
+	l->said = 0;
 	l->state = LAUNCH_WANTED;
 	l->error = *why;
 	l->action = 0;
@@ -209,7 +260,7 @@ is_known(struct fleet *f, struct launch *l, bool *is_unknown)
 	if (j != NULL && droplet_read(&d, json_at(j, "droplet"), &e) == 0 &&
 	    d.id == l->droplet.id && strcmp(d.name, l->name) == 0) {
 		snprintf(d.build, sizeof(d.build), "%s", l->build);
-		see(l, &d);
+		see(f, l, &d);
 		known = true;
 	}
 	droplet_clear(&d);

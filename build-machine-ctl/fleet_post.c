@@ -40,6 +40,7 @@ add_user_data(const struct fleet *f, const struct launch *l, struct json *j,
 	struct buf text = BUF_INIT;
 	int status = 0;
 
+	buf_room(&text, ENROL_LIMIT);	/* no copies of the token behind it */
 	if (l->enrols)
 		status = enrol_write(f->conf, l->build, l->name,
 		    buf_cstr(&l->runner.token), &text, e);
@@ -85,8 +86,8 @@ write_body(const struct fleet *f, struct launch *l, struct buf *body,
 /* ---------------------------------------------------------- the answer */
 
 /*
- * What was made must be what was asked for. A tag that exists in another case
- * comes back in that one, and is not found by ours.
+ * What was made must be what was asked for: what is not found by its tags is
+ * lost. A tag that exists in another case comes back in that one.
  */
 static int
 check_made(const struct fleet *f, const struct launch *l,
@@ -94,9 +95,9 @@ check_made(const struct fleet *f, const struct launch *l,
 {
 	const char *first = f->cloud->tags.v[0];
 
-	if (strcmp(d->name, l->name) != 0 || !launch_owns(l, d))
-		return err_set(e, ERR_PROTOCOL, "droplet %lld is not what was "
-		    "asked for", (long long)d->id);
+	if (!launch_owns(l, d))
+		return err_set(e, ERR_PROTOCOL, "droplet %lld was made without "
+		    "the tags that were asked for", (long long)d->id);
 	if (!droplet_has_tag(d, first))
 		return err_set(e, ERR_CONFIG, "DigitalOcean writes the tag "
 		    "'%s' with other capitals: write it so in [digitalocean] "
@@ -104,38 +105,53 @@ check_made(const struct fleet *f, const struct launch *l,
 	return 0;
 }
 
+/* It has a droplet: whatever comes now, there is no second request. */
+static void
+take_made(struct fleet *f, struct launch *l, struct droplet *d, int64_t action)
+{
+	struct err e = ERR_INIT;
+
+	log_notice("%s: made droplet %lld %s", l->build, (long long)d->id,
+	    l->name);
+	droplet_clear(&l->droplet);
+	l->droplet = *d;
+	*d = (struct droplet){.id = 0};
+	snprintf(l->droplet.build, sizeof(l->droplet.build), "%s", l->build);
+	l->state = LAUNCH_MADE;
+	l->action = action;
+	if (check_made(f, l, &l->droplet, &e) < 0)
+		launch_fail(l, &e);
+}
+
 static void
 read_answer(struct fleet *f, struct launch *l, const struct http_request *r)
 {
 	struct err e = ERR_INIT;
-	struct json *j = cloud_answer(r, &e);
-	const struct json *actions = json_first(j, "links.actions");
+	struct json *j = http_answer(r, &e);
 	struct droplet d = {.id = 0};
+	int64_t action;
 	int status = j == NULL ? -1 :
 	    droplet_read(&d, json_at(j, "droplet"), &e);
 
-	if (status == 0)
-		status = check_made(f, l, &d, &e);
-	if (status == 0 || e.kind == ERR_CONFIG) {
-		snprintf(d.build, sizeof(d.build), "%s", l->build);
-		droplet_clear(&l->droplet);
-		l->droplet = d;
-		d = (struct droplet){.id = 0};
-		l->state = LAUNCH_MADE;
-		if (!json_integer(actions, "id", &l->action))
-			l->action = 0;
-		log_notice("%s: made droplet %lld %s", l->build,
-		    (long long)l->droplet.id, l->name);
+	if (!json_integer(json_first(j, "links.actions"), "id", &action))
+		action = 0;
+	if (status == 0 && strcmp(d.name, l->name) != 0)
+		status = err_set(&e, ERR_PROTOCOL, "droplet %lld '%s' is not "
+		    "what was asked for", (long long)d.id, d.name);
+	if (status == 0) {
+		take_made(f, l, &d, action);
+	} else if (d.id != 0) {
+		l->is_unsure = true;
+		launch_fail(l, &e);
 	} else {
 		/* something was made: its tag tells it */
 		l->state = LAUNCH_UNSURE;
 		l->is_unsure = true;
 		l->error = e;
-		log_warning("%s: %s: looking for it by its tag", l->build,
-		    e.text);
+		log_warning("%s: %s%s%s%s: looking for it by its tag", l->build,
+		    e.text, r->id[0] ? " (request " : "", r->id,
+		    r->id[0] ? ")" : "");
 	}
-	if (status < 0 && e.kind == ERR_CONFIG)
-		launch_fail(l, &e);
 	droplet_clear(&d);
 	json_free(j);
 }
@@ -211,6 +227,7 @@ fleet_post(struct fleet *f)
 			continue;
 		r[n].method = HTTP_POST;
 		r[n].path = mem_dup("/v2/droplets");
+		r[n].hide = f->v[i].runner.token.p;
 		asked[n] = &f->v[i];
 		if (write_body(f, &f->v[i], &r[n].body, &e) == 0)
 			n++;

@@ -123,9 +123,10 @@ fleet_probe(struct fleet *f)
 		if (f->v[i].state != LAUNCH_MADE)
 			continue;
 		say_progress(f, &f->v[i]);
-		if (launch_lacks(f, &f->v[i]) == NULL)
+		if (launch_lacks(f, &f->v[i]) == NULL) {
 			f->v[i].state = LAUNCH_READY;
-		else if (f->wait == WAIT_RUNNER && runner_of(&f->v[i]) == 0) {
+			launch_warn_of_others(f, &f->v[i]);
+		} else if (f->wait == WAIT_RUNNER && runner_of(&f->v[i]) == 0) {
 			err_set(&e, ERR_UNAVAILABLE, "droplet %lld has no "
 			    "runner of its own: create --replace makes a new "
 			    "machine", (long long)f->v[i].droplet.id);

@@ -120,6 +120,9 @@ machine_tags(const struct conf *conf, struct strv *tags, struct err *e)
 	if (name == NULL)
 		return -1;
 	free(name);
+	if (conf_duration(conf, "digitalocean", "ttl") == 0)
+		return err_set(e, ERR_CONFIG, "[digitalocean] ttl is 0: each "
+		    "machine would be past its time at once");
 	conf_list(conf, "digitalocean", "tags", tags);
 	if (tags->n == 0)
 		return err_set(e, ERR_CONFIG, "[digitalocean] tags is empty: "

@@ -24,7 +24,7 @@ bool machine_build(const struct conf *conf, const char *name,
 
 /*
  * [digitalocean] tags: at least one, each as DigitalOcean allows them; the
- * name's format is judged with them. ERR_CONFIG.
+ * name's format and the time to live are judged with them. ERR_CONFIG.
  */
 int machine_tags(const struct conf *conf, struct strv *tags, struct err *e);
 

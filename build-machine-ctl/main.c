@@ -7,7 +7,7 @@ struct cmd_options options;
 
 static const struct tool_option table[] = {
 	{0, "wait", "LEVEL", "create",
-	    "wait until: none, active, ssh, runner",
+	    "wait until: none, active, ssh (default), runner",
 	    TOOL_TEXT, &options.wait},
 	{0, "timeout", "TIME", "create delete reap",
 	    "give up after this long (" DEFAULT_TIMEOUT ")",

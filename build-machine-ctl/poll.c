@@ -3,7 +3,7 @@
 #include "lib/clock.h"
 #include "lib/http.h"
 
-#define LONGEST_MS 5000
+#define LONGEST_MS 3000
 #define GROWTH_PERCENT 130
 /* With fewer requests left than this, they are for what must be done. */
 #define SPARE_REQUESTS 60

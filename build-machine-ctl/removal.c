@@ -12,10 +12,9 @@
 /* A droplet that is still there this long after its DELETE gets another. */
 #define PATIENCE_MS 10000
 /*
- * Of a droplet so young (seconds) that the API may not know it yet, 404 to a
- * DELETE means little: it must be said for this long.
+ * 404 to a DELETE may also mean that the API does not know the droplet yet: it
+ * must be said for this long.
  */
-#define YOUNG 120
 #define UNKNOWN_MS 10000
 
 enum removal_state {
@@ -136,7 +135,6 @@ judge_proof(struct removal *one, const struct http_request *r)
 		return;
 	}
 	if (one->is_unknown &&
-	    droplet_age(one->droplet, clock_now()) < YOUNG &&
 	    clock_ms() - one->unknown_since < UNKNOWN_MS) {
 		one->state = REMOVAL_WANTED;
 		return;
@@ -202,6 +200,8 @@ removal_run(struct cloud *c, const struct droplets *doomed, bool *gone,
 	size_t i;
 	int status;
 
+	/* each look may be a request for each: those of many come slower */
+	poll.interval += 50 * (int64_t)doomed->n;
 	r.v = mem_zero(doomed->n + 1, sizeof(*r.v));
 	for (i = 0; i < r.n; i++)
 		r.v[i].droplet = &doomed->v[i];

@@ -12,10 +12,12 @@
 typedef bool retire_runner(const struct runner *r, void *arg);
 
 /*
- * A failure at GitLab keeps no droplet alive. gone[i] is set where doomed->v[i]
- * is proven to be gone. The error names all that is left.
+ * A failure at GitLab, or its silence, keeps no droplet alive. `known` are
+ * runners that go even if GitLab does not list them. gone[i] is set where
+ * doomed->v[i] is proven to be gone. The error names all that is left.
  */
 int retire(struct cloud *c, struct gitlab *g, const struct droplets *doomed,
-    retire_runner *is_doomed, void *arg, bool *gone, struct err *e);
+    const struct runners *known, retire_runner *is_doomed, void *arg,
+    bool *gone, struct err *e);
 
 #endif

@@ -90,30 +90,10 @@ gitlab_close(struct gitlab *g)
 	*g = (struct gitlab)GITLAB_INIT;
 }
 
-/* NULL: ERR_PROTOCOL. */
-static struct json *
-answer(const struct http_request *r, struct err *e)
-{
-	struct json *j = json_parse(buf_cstr(&r->answer), r->answer.n, e);
-
-	if (j == NULL)
-		err_wrap(e, "GitLab's answer to %s", r->path);
-	return j;
-}
-
 static struct json *
 get(struct gitlab *g, char *path, struct err *e)
 {
-	struct http_request r = {.method = HTTP_GET, .path = path};
-	struct json *j = NULL;
-
-	http_run(g->http, &r, 1, g->deadline);
-	if (r.error.kind != ERR_NONE)
-		*e = r.error;
-	else
-		j = answer(&r, e);
-	http_request_clear(&r);
-	return j;
+	return http_get_json(g->http, path, g->deadline, e);
 }
 
 /* The scope api holds all others. */
@@ -168,7 +148,8 @@ read_description(const struct conf *conf, const char *text, struct runner *r)
 }
 
 static void
-add_ours(struct gitlab *g, const struct json *j, struct runners *list)
+add_ours(struct gitlab *g, const struct json *j, bool only_online,
+    struct runners *list)
 {
 	struct runner r = RUNNER_INIT;
 	const char *text = json_string(j, "description");
@@ -178,7 +159,9 @@ add_ours(struct gitlab *g, const struct json *j, struct runners *list)
 	    !read_description(g->conf, text, &r) ||
 	    runners_find(list, r.id) != NULL)
 		return;
-	r.is_online = status != NULL && strcmp(status, "online") == 0;
+	/* a proxy may have lost the filter on the way */
+	if (only_online && (status == NULL || strcmp(status, "online") != 0))
+		return;
 	list->v = mem_resize(list->v, list->n + 1, sizeof(*list->v));
 	list->v[list->n++] = r;
 }
@@ -188,26 +171,21 @@ static int
 list_page(struct gitlab *g, unsigned page, bool only_online,
     struct runners *list, struct err *e)
 {
-	struct http_request r = HTTP_REQUEST_INIT;
-	struct json *j = NULL;
+	struct json *j = get(g, mem_format(API "/projects/%lld/runners"
+	    "?type=project_type%s&per_page=%d&page=%u", (long long)g->project,
+	    only_online ? "&status=online" : "", PER_PAGE, page), e);
 	const struct json *one;
-	int n = -1;
+	int n = 0;
 
-	r.path = mem_format(API "/projects/%lld/runners?type=project_type%s"
-	    "&per_page=%d&page=%u", (long long)g->project,
-	    only_online ? "&status=online" : "", PER_PAGE, page);
-	http_run(g->http, &r, 1, g->deadline);
-	if (r.error.kind != ERR_NONE)
-		*e = r.error;
-	else if ((j = answer(&r, e)) != NULL && !json_is_array(j, ""))
-		err_set(e, ERR_PROTOCOL, "GitLab's answer to %s is no list",
-		    r.path);
-	else if (j != NULL)
-		for (n = 0, one = json_first(j, ""); one != NULL;
-		    one = json_next(one), n++)
-			add_ours(g, one, list);
+	if (j == NULL)
+		return -1;
+	if (!json_is_array(j, "")) {
+		json_free(j);
+		return err_set(e, ERR_PROTOCOL, "GitLab's answer is no list");
+	}
+	for (one = json_first(j, ""); one != NULL; one = json_next(one), n++)
+		add_ours(g, one, only_online, list);
 	json_free(j);
-	http_request_clear(&r);
 	return n;
 }
 
@@ -216,15 +194,18 @@ runner_list(struct gitlab *g, bool only_online, struct runners *list,
     struct err *e)
 {
 	unsigned page;
-	int n = PER_PAGE;
+	int n;
 
 	runners_clear(list);
-	for (page = 1; n >= PER_PAGE && page <= MOST_PAGES; page++) {
+	for (page = 1; page <= MOST_PAGES; page++) {
 		n = list_page(g, page, only_online, list, e);
 		if (n < 0)
 			return err_wrap(e, "list the runners");
+		if (n < PER_PAGE)
+			return 0;
 	}
-	return 0;
+	return err_set(e, ERR_PROTOCOL, "the project has more than %d runners",
+	    PER_PAGE * MOST_PAGES);
 }
 
 /* ---------------------------------------------------------------- making */
@@ -244,16 +225,16 @@ list_tags(const struct conf *conf, const char *build, struct buf *list)
 	strv_clear(&words);
 }
 
-static int
-write_request(struct gitlab *g, struct runner *r, struct http_request *request,
-    struct err *e)
+static void
+write_request(struct gitlab *g, struct runner *r, struct http_request *request)
 {
-	char *name = machine_name(g->conf, r->build, e), *description;
+	struct err e = ERR_INIT;
+	char *name = machine_name(g->conf, r->build, &e), *description;
 	struct buf tags = BUF_INIT;
 	struct json *j;
 
 	if (name == NULL)
-		return -1;
+		abort();	/* it was judged when the machine was */
 	attempt_make(r->mark);
 	description = mem_format("%s %s", name, r->mark);
 	list_tags(g->conf, r->build, &tags);
@@ -273,13 +254,12 @@ write_request(struct gitlab *g, struct runner *r, struct http_request *request,
 	buf_clear(&tags);
 	free(description);
 	free(name);
-	return 0;
 }
 
 static int
 read_made(const struct http_request *request, struct runner *r, struct err *e)
 {
-	struct json *j = answer(request, e);
+	struct json *j = http_answer(request, e);
 	const char *token = json_string(j, "token");
 	int status = -1;
 
@@ -310,17 +290,13 @@ void
 runner_make(struct gitlab *g, struct runner *v, struct err *errors, size_t n)
 {
 	struct http_request *r = mem_zero(n, sizeof(*r));
-	size_t i, ready = 0;
+	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (write_request(g, &v[i], &r[i], &errors[i]) == 0)
-			ready++;
-	/* they have one format: where one name is bad, all are */
-	if (ready == n)
-		http_run(g->http, r, n, g->deadline);
+		write_request(g, &v[i], &r[i]);
+	http_run(g->http, r, n, g->deadline);
 	for (i = 0; i < n; i++) {
-		if (ready == n)
-			judge_made(&r[i], &v[i], &errors[i]);
+		judge_made(&r[i], &v[i], &errors[i]);
 		http_request_clear(&r[i]);
 	}
 	free(r);
@@ -378,7 +354,8 @@ runner_delete(struct gitlab *g, const struct runners *list, struct err *e)
 	for (i = 0; i < list->n; i++) {
 		if (r[i].error.kind != ERR_NONE &&
 		    r[i].error.kind != ERR_MISSING) {
-			err_wrap(&r[i].error, "%s: runner %lld is left",
+			err_wrap(&r[i].error, "%s: runner %lld is left, which "
+			    "delete removes",
 			    list->v[i].build, (long long)list->v[i].id);
 			tally_add(&failed, &r[i].error);
 		} else {

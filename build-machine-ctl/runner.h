@@ -31,7 +31,6 @@ struct runner {
 	char build[BUILD_SIZE];
 	char mark[ATTEMPT_SIZE];
 	int64_t made;		/* when, as the mark says */
-	bool is_online;
 	struct buf token;	/* of a new one, until it is forgotten */
 };
 #define RUNNER_INIT {.id = 0}

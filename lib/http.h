@@ -30,6 +30,7 @@
 
 #include "lib/buf.h"
 #include "lib/err.h"
+#include "lib/json.h"
 #include "lib/secret.h"
 
 #define HTTP_LIMIT ((size_t)8 << 20)	/* answers, unless said otherwise */
@@ -43,6 +44,8 @@ struct http_request {
 	char *path;		/* "/v2/droplets?page=2", after the base url */
 	struct buf body;	/* JSON; empty: none */
 	size_t limit;		/* largest answer; 0: HTTP_LIMIT */
+	const char *hide;	/* a secret in the body, or NULL: not to be
+				 * seen in error, should the answer quote it */
 
 	/* What came of it. */
 	long status;		/* of the last answer; 0: none came */
@@ -92,6 +95,14 @@ void http_run(struct http *h, struct http_request *requests, size_t n,
 
 /* Frees what is in it, wiped; it can then be used again. */
 void http_request_clear(struct http_request *r);
+
+/*
+ * The JSON of an answer, yours to json_free; NULL: ERR_PROTOCOL, with path and
+ * request id. http_get_json asks for it, too; path is given away.
+ */
+struct json *http_answer(const struct http_request *r, struct err *e);
+struct json *http_get_json(struct http *h, char *path, int64_t deadline,
+    struct err *e);
 
 /*
  * What the last answer said of the rate limit: requests that are left, and

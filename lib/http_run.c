@@ -53,18 +53,21 @@ say_why_not(struct transfer *t, int64_t wait)
 		err_set(e, e->kind, "%s; tried %u times", e->text, t->tries);
 }
 
-/* A server that tells us our token must not have it printed by us. */
+/*
+ * A server that quotes a secret must not have it printed by us; also not the
+ * part of it that its own message was cut to.
+ */
 static void
-hide_token(const struct http *h, char *text)
+hide_secret(char *text, const char *secret)
 {
-	size_t n = h->token.n - h->before_token;
-	const char *token;
+	size_t n;
 
-	if (n < SHORTEST_TOKEN)
-		return;
-	token = h->token.p + h->before_token;
-	while ((text = strstr(text, token)) != NULL)
-		memset(text, '*', n);
+	for (; *text != '\0'; text++) {
+		for (n = 0; secret[n] != '\0' && text[n] == secret[n]; n++)
+			;
+		if (n >= SHORTEST_TOKEN)
+			memset(text, '*', n);
+	}
 }
 
 /*
@@ -80,7 +83,10 @@ settle(struct transfer *t, bool is_stopped, int64_t deadline)
 
 	r->error = (struct err)ERR_INIT;
 	(void)http_outcome_judge(o, r->method, r->path, &r->answer, &r->error);
-	hide_token(t->h, r->error.text);
+	if (t->h->token.p != NULL)
+		hide_secret(r->error.text, t->h->token.p + t->h->before_token);
+	if (r->hide != NULL)
+		hide_secret(r->error.text, r->hide);
 	if (r->error.kind == ERR_NONE || is_stopped ||
 	    !http_outcome_again(o, r->method)) {
 		finish(t);
@@ -247,4 +253,32 @@ http_run(struct http *h, struct http_request *requests, size_t n,
 	for (i = 0; i < n; i++)
 		free(v[i].url);
 	free(v);
+}
+
+/* ------------------------------------------------------------------ JSON */
+
+struct json *
+http_answer(const struct http_request *r, struct err *e)
+{
+	struct json *j = json_parse(buf_cstr(&r->answer), r->answer.n, e);
+
+	if (j == NULL)
+		err_wrap(e, "the answer to %s%s%s%s", r->path,
+		    r->id[0] ? " (request " : "", r->id, r->id[0] ? ")" : "");
+	return j;
+}
+
+struct json *
+http_get_json(struct http *h, char *path, int64_t deadline, struct err *e)
+{
+	struct http_request r = {.method = HTTP_GET, .path = path};
+	struct json *j = NULL;
+
+	http_run(h, &r, 1, deadline);
+	if (r.error.kind == ERR_NONE)
+		j = http_answer(&r, e);
+	else
+		*e = r.error;
+	http_request_clear(&r);
+	return j;
 }

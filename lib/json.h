@@ -60,6 +60,9 @@ const struct json *json_next(const struct json *element);
 /* True if the array at path has this string in it. */
 bool json_has(const struct json *j, const char *path, const char *word);
 
+/* True for text that a string can be: UTF-8 without a NUL. */
+bool json_can_hold(const char *text, size_t n);
+
 /* --------------------------------------------------------- to write */
 
 struct json *json_object(void);		/* yours to free */

@@ -93,7 +93,7 @@ report_close(struct report *r, struct err *e)
 	} else {
 		fwrite(buf_cstr(&r->text), 1, r->text.n, stdout);
 	}
-	if (fflush(stdout) == EOF && status == 0)
+	if ((fflush(stdout) == EOF || ferror(stdout)) && status == 0)
 		status = err_sys(e, "write to standard output");
 	buf_clear(&r->text);
 	free(r);

@@ -147,6 +147,16 @@ test_of_two_that_this_run_has_made_one_stays() {
     grep -q 'one too many' "$T/err" || die 'said nothing'
 }
 
+# The first, unclear one and the second one both come late, the first earlier:
+# the second is known by the answer alone.
+test_what_only_the_answer_told_is_not_forgotten() {
+    begin
+    cloud_fault list-lag 2 16
+    comes post-500-after-accept 1
+    sleep 5     # the second would be listed by now
+    has_one
+}
+
 # ---------------------------------------------------------- POST, refused
 
 test_429_and_try_again_are_tried_again() {
@@ -235,6 +245,41 @@ test_port_22_that_does_not_answer_is_75() {
 test_a_droplet_that_ends_up_off_is_69() {
     begin
     fails 69 'droplet [0-9]+ .*switched off: create --replace' active-off
+}
+
+# sshd of the droplet that was there before says nothing of the next one: one
+# machine is ready and deleted by somebody while the other is waited for.
+test_another_droplet_is_looked_at_anew() {
+    cloud_start
+    cloud_conf amd64-deb arm64-deb
+    cloud_fault never-active 1
+    delete_the_active_one_later &
+    PIDS+=($!)
+    expect 75 'port 22 of its private address' machines create --timeout 25s \
+        amd64-deb arm64-deb
+    grep -q 'making another one' "$T/err" || die 'it was not missed'
+    grep -q 'is not active' "$T/err" || die 'the other one is not named'
+    cloud_fault ssh-never 0
+    has_none
+}
+
+delete_the_active_one_later() {
+    local id
+    sleep 3
+    cloud_fault ssh-never
+    id=$(cloud_droplets | awk '$3 == "active" {print $1}')
+    in_cloud curl -fsS -X DELETE -H "Authorization: Bearer $CLOUD_TOKEN" \
+        "$CLOUD/v2/droplets/$id"
+}
+
+test_what_has_expired_is_not_adopted() {
+    begin
+    cloud_droplet build-server-amd64-deb-tmp build-machines build-orchestration \
+        expires:1700000000 >id
+    expect 69 'has expired: create --replace' machines create amd64-deb
+    [ "$(posts)" = 0 ] || die "$(posts) POSTs"
+    must machines create --replace amd64-deb
+    has_one
 }
 
 # ------------------------------------------------------------------ DELETE
@@ -440,6 +485,65 @@ test_a_gitlab_that_fails_while_waiting_is_not_the_end() {
 # The droplet costs money: it goes, whatever GitLab says.
 test_delete_without_gitlab_deletes_the_droplet_and_says_the_rest() {
     deletes_all_but_the_runner gitlab-down:75 gitlab-401:77
+}
+
+test_a_gitlab_that_is_silent_keeps_no_droplet() {
+    begin
+    enrol
+    must machines create --wait active amd64-deb
+    cloud_fault gitlab-stall
+    expect 75 'amd64-deb: runner [0-9]+ is left' machines delete amd64-deb
+    cloud_fault gitlab-stall 0
+    has_none
+    must machines delete amd64-deb
+    has_no_runner
+}
+
+test_a_gitlab_token_that_is_gone_keeps_no_droplet() {
+    begin
+    enrol
+    must machines create --wait active amd64-deb
+    mv gitlab.token away
+    expect 78 'gitlab.token' machines delete amd64-deb
+    has_none
+    mv away gitlab.token
+    must machines delete amd64-deb
+    has_no_runner
+}
+
+test_keep_without_a_droplet_keeps_no_runner() {
+    begin
+    enrol
+    cloud_fault limit-422
+    expect 69 'droplet limit' machines create --keep amd64-deb
+    has_no_runner
+}
+
+test_replace_takes_runners_of_machines_that_are_gone() {
+    begin
+    enrol
+    cloud_runner 'build-server-amd64-deb-tmp 1795330830-9f86d081' >id
+    must machines create --replace --wait runner amd64-deb
+    has_one
+    [ "$(cloud_runners | wc -l)" = 1 ] || die "$(cloud_runners)"
+}
+
+test_a_machine_that_cannot_be_printed_is_deleted() {
+    begin
+    machines create amd64-deb >/dev/full 2>err
+    [ $? = 74 ] || die "status: $(cat err)"
+    has_none
+}
+
+test_user_data_is_text() {
+    begin
+    echo 'user-data = data' >>conf
+    printf '#!/bin/sh\necho a\0echo b\n' >data
+    sed -i "s|user-data = data|user-data = $T/data|" conf
+    expect 78 'not text in UTF-8' machines create amd64-deb
+    printf '#!/bin/sh\necho \xff\n' >data
+    expect 78 'not text in UTF-8' machines create amd64-deb
+    [ "$(posts)" = 0 ] || die "$(posts) POSTs"
 }
 
 test_a_runner_that_cannot_be_deleted_is_named() {

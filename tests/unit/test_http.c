@@ -912,6 +912,25 @@ interim_answers_are_passed_over(void **state)
 	server_clear();
 }
 
+/* The answer quotes what it was sent, and is cut in the middle of a secret. */
+static void
+a_quoted_secret_is_not_seen(void **state)
+{
+	static const struct step steps[] = {{
+		HEAD("422 Unprocessable Entity") "\r\n{\"message\":\"bad: "
+		"glrt-secret-secret and glrt-secret-\"}", CLOSE, 0, 0,
+	}};
+	struct http_request r = request(HTTP_POST, "/v2/droplets", "{}");
+
+	(void)state;
+	r.hide = "glrt-secret-secret";
+	ASK(&r, steps, 5000);
+	assert_non_null(strstr(r.error.text, "bad: ****"));
+	assert_null(strstr(r.error.text, "secret"));
+	http_request_clear(&r);
+	server_clear();
+}
+
 /* ----------------------------------------------------------- what is opened */
 
 static void
@@ -1384,6 +1403,7 @@ main(void)
 		cmocka_unit_test(what_is_not_http_is_no_answer),
 		cmocka_unit_test(the_token_is_not_in_messages),
 		cmocka_unit_test(interim_answers_are_passed_over),
+		cmocka_unit_test(a_quoted_secret_is_not_seen),
 		cmocka_unit_test(urls_are_judged),
 		cmocka_unit_test(tokens_are_judged),
 		cmocka_unit_test(paths_are_judged),

@@ -319,6 +319,29 @@ parts_are_written(void **state)
 	buf_clear(&b);
 }
 
+static void
+what_a_string_can_hold(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t n;
+		bool can;
+	} cases[] = {
+		{"", 0, true}, {"a\n\x7f", 3, true}, {"a\0b", 3, false},
+		{"\xc3\xa4", 2, true}, {"\xc3", 1, false},
+		{"\xc0\xaf", 2, false}, {"\xe2\x82\xac", 3, true},
+		{"\xe0\x80\xaf", 3, false}, {"\xed\xa0\x80", 3, false},
+		{"\xf0\x9f\x98\x80", 4, true}, {"\xf0\x9f\x98", 3, false},
+		{"\xf4\x90\x80\x80", 4, false}, {"\xff", 1, false},
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		assert_int_equal(json_can_hold(cases[i].text, cases[i].n),
+		    cases[i].can);
+}
+
 int
 main(void)
 {
@@ -334,6 +357,7 @@ main(void)
 		cmocka_unit_test(depth_is_bounded),
 		cmocka_unit_test(written),
 		cmocka_unit_test(parts_are_written),
+		cmocka_unit_test(what_a_string_can_hold),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
