@@ -156,6 +156,19 @@ remove_home(const char *home)
 	}
 }
 
+/*
+ * One that was killed before it made the lock left an empty directory. Its
+ * process id is in the name; where that tells nothing, time does.
+ */
+static bool
+is_begun_by_dead(const char *home, const struct stat *st)
+{
+	const char *pid = strstr(home, PREFIX) + strlen(PREFIX);
+
+	return (kill((pid_t)atol(pid), 0) < 0 && errno == ESRCH) ||
+	    time(NULL) - st->st_mtime >= STALE_SECONDS;
+}
+
 /* Locks are held by the owner and its keeper, so a free one is left over. */
 static void
 remove_if_stale(const char *home)
@@ -168,7 +181,7 @@ remove_if_stale(const char *home)
 	    st.st_uid != geteuid())
 		goto out;
 	fd = open(lock, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0 && time(NULL) - st.st_mtime < STALE_SECONDS)
+	if (fd < 0 && !is_begun_by_dead(home, &st))
 		goto out;
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		goto out;
@@ -294,7 +307,7 @@ keyring_open(struct keyring *k, bool has_secrets, struct err *e)
 		return err_set(e, ERR_UNAVAILABLE, "no directory in memory for "
 		    "the keys: mount a tmpfs on /dev/shm");
 	remove_stale_homes(place);
-	k->home = mem_format("%s/" PREFIX "XXXXXX", place);
+	k->home = mem_format("%s/" PREFIX "%ld.XXXXXX", place, (long)getpid());
 	if (mkdtemp(k->home) == NULL) {
 		err_sys(e, "make a directory in '%s'", place);
 		goto fail;
