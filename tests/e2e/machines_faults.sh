@@ -583,5 +583,5 @@ test_a_runner_that_is_not_ours_is_never_deleted() {
 }
 
 # They wait for most of their time.
-PARALLEL=24
+PARALLEL=40
 run_tests
