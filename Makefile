@@ -30,9 +30,9 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -MMD -MP $(CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS = -larchive -lgpgme -lcurl -lcjson -linih -lz -lcrypto
+LDLIBS = -larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto
 
-TOOLS = build-machine-ctl distribute-packages deploy-repo
+TOOLS = build-machine-ctl scp-to-orchestrator distribute-packages deploy-repo
 MANUALS = $(wildcard man/*.[0-9])
 LIB = $(BUILD)/libveilid-cicd.a
 LIB_OBJECTS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
@@ -125,9 +125,11 @@ install: all
 	install $(BINARIES) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 veilid-cicd.conf.example README.md CHANGES LICENSE \
 	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd
-	install -d $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples
-	install -m 644 $(wildcard examples/*) \
+	install -d $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples/sshd_config.d
+	install -m 644 $(wildcard examples/*.service examples/*.timer) \
 	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples
+	install -m 644 $(wildcard examples/sshd_config.d/*.conf) \
+	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples/sshd_config.d
 	install -d $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
 	install -m 644 distribute-packages/container/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder

@@ -1,12 +1,11 @@
-#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "distribute-packages/collect_read.h"
 #include "lib/fs.h"
+#include "lib/package.h"
 #include "lib/path.h"
-#include "lib/release.h"
 
 struct reading {
 	const struct collect_options *o;
@@ -14,50 +13,18 @@ struct reading {
 	size_t number;			/* of the file */
 };
 
-static bool
-is_allowed(const struct reading *c, const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < c->allowed->n; i++)
-		if (fnmatch(c->allowed->v[i], name, 0) == 0)
-			return true;
-	return false;
-}
-
-/* What a package says of itself, whatever its format. */
-struct claim {
-	enum package_format format;
-	const char *name;
-	const char *architecture;	/* Debian's name; NULL: all of them */
-	const char *version;
-};
-
-/* Does this package belong to the build and to the release? */
+/* Does this package belong to the build, the release and the suite? */
 static int
 judge(const struct reading *c, const struct place *place,
-    const struct claim *x, struct err *e)
+    const struct package_claim *x, struct err *e)
 {
-	const struct build *b = &place->build;
-
-	if (!is_allowed(c, x->name))
-		return err_set(e, ERR_DATA, "package '%s' is not on the list "
-		    "[release] packages", x->name);
-	if (place->is_drop && b->format != x->format)
-		return err_set(e, ERR_DATA, "it is a .%s, and the build is "
-		    "%s-%s", format_name(x->format), b->architecture,
-		    format_name(b->format));
-	if (place->is_drop && x->architecture != NULL &&
-	    strcmp(x->architecture, b->architecture) != 0)
-		return err_set(e, ERR_DATA, "architecture is %s, and the build "
-		    "is of %s", x->architecture, b->architecture);
+	if (package_judge(x, c->allowed, c->o->release,
+	    place->is_drop ? &place->build : NULL, e) < 0)
+		return -1;
 	if (x->architecture != NULL &&
 	    !strv_has(&c->o->suite->architectures, x->architecture))
 		return err_set(e, ERR_DATA, "architecture '%s' is not one of "
 		    "the suite's", x->architecture);
-	if (!release_has_version(c->o->release, x->version))
-		return err_set(e, ERR_DATA, "version is %s, and the release "
-		    "is %s", x->version, c->o->release);
 	return 0;
 }
 
@@ -82,7 +49,7 @@ read_deb(const struct reading *c, const struct place *place, int fd,
 {
 	struct out *copy = c->o->is_dry_run ? NULL :
 	    out_object(c->o->p->store.objects, &d->digest);
-	struct claim claim = {.format = FORMAT_DEB};
+	struct package_claim claim = {.format = FORMAT_DEB};
 	int status = deb_read(fd, name, copy, d, e);
 
 	if (status == 0) {
@@ -105,15 +72,12 @@ static int
 judge_rpm(const struct reading *c, const struct place *place,
     const struct rpm *r, struct err *e)
 {
-	struct claim claim = {.format = FORMAT_RPM, .name = r->name,
+	struct package_claim claim = {.format = FORMAT_RPM, .name = r->name,
 	    .version = r->version};
 
-	if (strcmp(r->arch, "noarch") != 0) {
-		claim.architecture = build_from_rpm(r->arch);
-		if (claim.architecture == NULL)
-			return err_set(e, ERR_DATA, "architecture '%s' is not "
-			    "one of the suite's", r->arch);
-	}
+	if (package_rpm_architecture(r->arch, &claim.architecture, e) < 0)
+		return err_set(e, ERR_DATA, "architecture '%s' is not one of "
+		    "the suite's", r->arch);
 	return judge(c, place, &claim, e);
 }
 

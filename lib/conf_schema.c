@@ -19,6 +19,7 @@ const struct conf_key conf_schema[] = {
 
 	{"repository", "state", CONF_PATH, "~/veilid-cicd", NULL},
 	{"repository", "inbox", CONF_PATH, "~/incoming", NULL},
+	{"repository", "drop-age", CONF_DURATION, "14d", NULL},
 	{"repository", "url", CONF_URL, NULL, NULL},
 	{"repository", "prefix", CONF_WORD, "veilid", NULL},
 	{"repository", "keep", CONF_NUMBER, "10", NULL},
@@ -41,7 +42,7 @@ const struct conf_key conf_schema[] = {
 	{"deploy", "owner", CONF_WORD, NULL, NULL},
 
 	{"orchestrator", "host", CONF_WORD, NULL, NULL},
-	{"orchestrator", "port", CONF_NUMBER, "22", NULL},
+	{"orchestrator", "port", CONF_NUMBER, NULL, NULL},
 	{"orchestrator", "user", CONF_WORD, NULL, NULL},
 	{"orchestrator", "inbox", CONF_WORD, "incoming", NULL},
 	{"orchestrator", "identity-file", CONF_PATH, NULL, NULL},
@@ -49,7 +50,7 @@ const struct conf_key conf_schema[] = {
 	{"orchestrator", "connect-timeout", CONF_DURATION, "30s", NULL},
 
 	{"repo-server", "host", CONF_WORD, NULL, NULL},
-	{"repo-server", "port", CONF_NUMBER, "22", NULL},
+	{"repo-server", "port", CONF_NUMBER, NULL, NULL},
 	{"repo-server", "user", CONF_WORD, NULL, NULL},
 	{"repo-server", "inbox", CONF_WORD, "incoming", NULL},
 	{"repo-server", "identity-file", CONF_PATH, NULL, NULL},

@@ -176,8 +176,12 @@ print_help(const struct tool *tool)
 	const struct tool_verb *v;
 	char left[64];
 
-	printf("usage: %s [OPTIONS] %s [ARGS]\n%s\n\n", tool->name,
-	    tool->without_verb ? "[VERB]" : "VERB", tool->summary);
+	if (tool->verbs->name == NULL)
+		printf("usage: %s [OPTIONS] %s\n%s\n", tool->name,
+		    tool->without_verb->args, tool->summary);
+	else
+		printf("usage: %s [OPTIONS] %s [ARGS]\n%s\n\n", tool->name,
+		    tool->without_verb ? "[VERB]" : "VERB", tool->summary);
 	for (v = tool->verbs; v->name != NULL; v++) {
 		snprintf(left, sizeof(left), "%s%s%s", v->name,
 		    v->args[0] ? " " : "", v->args);

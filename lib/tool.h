@@ -52,7 +52,7 @@ struct tool {
 	const char *summary;
 	const char *manual;	/* "deploy-repo(8)" */
 	const struct tool_option *options;
-	const struct tool_verb *verbs;
+	const struct tool_verb *verbs;	/* may be empty */
 	/*
 	 * Runs when the first argument is no verb; its arguments are then all
 	 * arguments. NULL: a verb is needed.

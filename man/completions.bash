@@ -1,5 +1,6 @@
-# bash completion for build-machine-ctl, distribute-packages and deploy-repo:
-# one file, installed under the name of each tool.
+# bash completion for build-machine-ctl, scp-to-orchestrator,
+# distribute-packages and deploy-repo: one file, installed under the name of
+# each tool.
 
 _veilid_cicd() {
     local tool=${1##*/} cur=$2 prev=$3 word verb='' verbs options words=''
@@ -12,8 +13,12 @@ _veilid_cicd() {
         options='--wait --timeout --replace --keep --all --older-than
             --expired'
         ;;
+    scp-to-orchestrator)
+        verbs=''
+        options='-b --build -r --release'
+        ;;
     distribute-packages)
-        verbs='build export list remove revert refresh verify'
+        verbs='build export list remove revert refresh send pull verify'
         options='-r --release --suite --from --partial
             --change-release-fields'
         ;;
@@ -39,6 +44,7 @@ _veilid_cicd() {
         mapfile -t COMPREPLY < <(compgen -d -- "$cur")
         return
         ;;
+    -b | --build) words='amd64-deb arm64-deb amd64-rpm arm64-rpm' ;;
     --suite) words='stable nightly' ;;
     --wait) words='none active ssh runner' ;;
     -o | --set | -r | --release | --timeout | --older-than) return ;;
@@ -64,3 +70,5 @@ _veilid_cicd() {
 }
 
 complete -F _veilid_cicd build-machine-ctl distribute-packages deploy-repo
+# which takes names of files, wherever nothing else is due
+complete -o default -F _veilid_cicd scp-to-orchestrator

@@ -8,10 +8,11 @@ for group in "$@"; do
     case $group in
     build) set -- "$@" gcc libc6-dev make pkg-config libarchive-dev \
         libgpgme-dev libcurl4-openssl-dev libcjson-dev libinih-dev \
-        zlib1g-dev libssl-dev gnupg gpg gpg-agent ;;
+        zlib1g-dev libssl-dev libssh-dev gnupg gpg gpg-agent ;;
     test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
         xz-utils zstd curl util-linux procps binutils ca-certificates mount \
-        rpm createrepo-c dnf zypper python3 python3-libcloud ;;
+        rpm createrepo-c dnf zypper python3 python3-libcloud openssh-server \
+        openssh-sftp-server ;;
     check) set -- "$@" podman crun cloud-init shellcheck python3-digitalocean ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
     bench) set -- "$@" reprepro aptly rsync time ;;
@@ -19,6 +20,16 @@ for group in "$@"; do
     esac
     shift
 done
+
+# Before these, libssh passes over an AES-GCM tag that is wrong.
+libssh_is_old() {
+    least=0.11.5~
+    if grep -q '^VERSION_ID="12"' /etc/os-release; then
+        least=0.10.6-0+deb12u3
+    fi
+    dpkg --compare-versions \
+        "$(dpkg-query -W -f '${Version}' libssh-dev 2>/dev/null)" lt "$least"
+}
 
 missing=
 for package in "$@"; do
@@ -35,6 +46,10 @@ for package in "$@"; do
     fi
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) ||
         state=none
+    if [ "$package" = libssh-dev ] && [ "$state" = installed ] &&
+        libssh_is_old; then
+        state=old
+    fi
     [ "$state" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
@@ -60,3 +75,11 @@ if ! { $as_root apt-get $lock -qq update &&
     exit 69
 fi
 rm -f "$log"
+
+case "$missing " in *" libssh-dev "*)
+    if libssh_is_old; then
+        echo "deps.sh: libssh is older than $least (CVE-2026-59847): is the" \
+            "security archive among apt's sources?" >&2
+        exit 69
+    fi ;;
+esac

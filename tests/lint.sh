@@ -134,8 +134,9 @@ declare -A layers=(
     [base]='mem err buf path base64'
     [os]='log cleanup clock secret conf fs hash out gzip archive run sandbox pgp
         keyring signer par background report tool'
-    [net]='json http'
-    [pkg]='deb control manifest drop release build tree rpm repodata'
+    [net]='json http sftp remote upload'
+    [pkg]='deb control manifest drop release build tree rpm repodata
+        package'
 )
 declare -A below=(
     [base]='base base64' [os]='base os' [net]='base os net' [pkg]='base os pkg'
@@ -290,7 +291,7 @@ check_help_in_completion() {
                 COMP_WORDS=("$1" "$cur") COMP_CWORD=1
                 _veilid_cicd "$1" "$cur" "$1"
                 printf "%s\n" "${COMPREPLY[@]}"
-            done' bash "$tool" | sort -u >"$scratch/offered"
+            done' bash "$tool" | grep . | sort -u >"$scratch/offered"
         compare "$scratch/words" "$scratch/offered" "$tool --help" \
             man/completions.bash
     done
@@ -407,11 +408,13 @@ check_registries() {
     return 0
 }
 
-# Only addresses that belong to nobody.
+# Only addresses that belong to nobody; the names of what OpenSSH has added to
+# SSH are none.
 check_addresses() {
     grep -noE '[[:alnum:]_.+-]+@[[:alnum:]-]+(\.[[:alnum:]-]+)+' \
         "${texts[@]}" |
-        grep -vE '@([[:alnum:]-]+\.)*example(\.(org|com|net))?$|@.*\.(service|timer)$'
+        grep -vE '@([[:alnum:]-]+\.)*example(\.(org|com|net))?$|@.*\.(service|timer)$' |
+        grep -v '@openssh\.com$'
     return 0
 }
 

@@ -45,7 +45,7 @@ trap 'exit 143' TERM HUP
 flags=(-std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 '-DVERSION="fuzz"'
     -iquote . -pthread -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Werror
     -fno-sanitize-recover=all)
-libraries=(-larchive -lgpgme -lcurl -lcjson -linih -lz -lcrypto)
+libraries=(-larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto)
 
 # All of it again, each time: the sources are few.
 build_library() {
@@ -239,6 +239,48 @@ seed_json() {
     printf 'retry-after: 7\r\n' >"$1/wait"
     printf 'ratelimit-reset: 1795330830\r\n' >"$1/reset"
     printf 'x-request-id: 1a-2b\r\n' >"$1/id"
+}
+
+# sftp_answer WHICH TYPE BODY: one answer, its bytes as printf writes them
+sftp_answer() {
+    local n
+    # shellcheck disable=SC2059  # the bytes are a format
+    n=$(printf "$3" | wc -c)
+    # shellcheck disable=SC2059
+    printf "\\x$1\\x$2\\x$(printf %02x "$n")$3"
+}
+
+seed_sftp() {
+    local zero='\0\0\0\0' attributes limits name
+    # 8 KiB each way, at most 3 handles
+    limits=$zero$zero"$zero\0\0\x20\0$zero\0\0\x20\0$zero\0\0\0\x03"
+    attributes='\0\0\0\x0d'"$zero"'\0\0\0\x10\0\0\x81\xa4'$zero$zero
+    name='\0\0\0\x01\0\0\0\x01a'$zero$zero
+    {
+        printf '\0'
+        sftp_answer 00 c9 "$limits"
+        sftp_answer 00 66 '\0\0\0\x01h'
+        sftp_answer 00 66 '\0\0\0\x01i'
+        sftp_answer 00 69 "$attributes"
+        sftp_answer 00 65 '\0\0\0\x04'
+    } >"$1/put"
+    {
+        printf '\x01'
+        sftp_answer 00 65 '\0\0\0\x08'
+        sftp_answer 00 66 '\0\0\0\x01h'
+        sftp_answer 00 68 "$name"
+        sftp_answer 00 65 '\0\0\0\x01'
+    } >"$1/list"
+    {
+        printf '\x02'
+        sftp_answer 00 c9 "$limits"
+        sftp_answer 00 66 '\0\0\0\x01h'
+        sftp_answer 00 69 "$attributes"
+        sftp_answer 00 67 '\0\0\0\x10'"$zero$zero$zero$zero"
+    } >"$1/read"
+    printf '\x03\0\x65\x04\0\0\0\x08' >"$1/names"
+    printf '\x80\0\0\0\x05\x02\0\0\0\x03' >"$1/raw"
+    printf '\x81Welcome\n' >"$1/greeting"
 }
 
 cat >"$work/control" <<EOF

@@ -1,0 +1,492 @@
+#include "lib/remote.h"
+
+#include <libssh/callbacks.h>
+#include <libssh/libssh.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/path.h"
+#include "lib/remote_parts.h"
+
+#define CONNECT_MS 30000	/* where a target does not say */
+#define STALL_MS SFTP_SILENCE_MS	/* nothing is taken for so long */
+#define CHUNK ((size_t)256 << 10)	/* what libssh is given at once */
+#define TAKEN_LIMIT ((size_t)32 << 20)	/* bytes; more is in no flight */
+#define TEXT_LIMIT ((size_t)512)	/* of what was not asked for */
+
+/* ----------------------------------------------------- waiting, and failing */
+
+/* One line of what came, or what there is of it. */
+static const char *
+first_line(struct remote *r)
+{
+	r->text.p[strcspn(r->text.p, "\r\n")] = '\0';
+	return r->text.p;
+}
+
+/*
+ * Before libssh takes it: something that is no SSH says so in its first line,
+ * which libssh passes over while it waits for a better one.
+ */
+static void
+peek(struct remote *r, int fd)
+{
+	char data[128];
+	ssize_t n = recv(fd, data, sizeof(data), MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 4 || memcmp(data, "SSH-", 4) == 0 || r->text.n > 0)
+		return;
+	buf_add(&r->text, data, (size_t)n);
+}
+
+int
+remote_wait(struct remote *r, struct err *e)
+{
+	struct pollfd p = {.fd = ssh_get_fd(r->session), .events = POLLIN};
+	int ms = remote_slice(r->deadline, e);
+
+	if (ms < 0)
+		return -1;
+	if (p.fd < 0)
+		return err_set(e, ERR_AGAIN, "the connection was cut");
+	if (ssh_get_poll_flags(r->session) & SSH_WRITE_PENDING)
+		p.events |= POLLOUT;
+	if (poll(&p, 1, ms) > 0 && (p.revents & POLLIN) &&
+	    ssh_get_serverbanner(r->session) == NULL)
+		peek(r, p.fd);
+	return 0;
+}
+
+int
+remote_cut(struct remote *r, const char *doing, struct err *e)
+{
+	const char *why = ssh_get_error(r->session);
+
+	return err_set(e, ERR_AGAIN, "%s: %s", doing, why != NULL &&
+	    *why != '\0' ? why : "the connection was cut");
+}
+
+/* --------------------------------------------------------------- connecting */
+
+/* Why the other side and we did not come to talk. */
+static int
+say_no_ssh(struct remote *r, struct err *e)
+{
+	const char *why = ssh_get_error(r->session);
+	bool is_ssh = ssh_get_serverbanner(r->session) != NULL;
+
+	if (!is_ssh && r->text.n > 0) {
+		/* sshd says the first two of these when it has enough */
+		if (path_starts_with(r->text.p, "Exceeded MaxStartups") ||
+		    path_starts_with(r->text.p, "Not allowed at this time"))
+			return err_set(e, ERR_AGAIN, "sshd says '%s'",
+			    first_line(r));
+		return err_set(e, ERR_PROTOCOL, "no SSH server: it says '%s'",
+		    first_line(r));
+	}
+	if (strstr(why, "no match for method") != NULL ||
+	    strstr(why, "version of SSH protocol") != NULL ||
+	    strstr(why, "banner") != NULL)
+		return err_set(e, ERR_PROTOCOL, "%s", why);
+	return remote_cut(r, is_ssh ? "exchange keys" : "wait for its greeting",
+	    e);
+}
+
+static ino_t
+inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 ? st.st_ino : 0;
+}
+
+/*
+ * Whether libssh closes a socket that it was given depends on how far it got.
+ * While it is open, no other one has its inode.
+ */
+static void
+close_socket(struct remote *r)
+{
+	if (r->inode != 0 && inode_of(r->fd) == r->inode)
+		close(r->fd);
+}
+
+/*
+ * The connection is ours, for libssh tries one address only and cannot be
+ * interrupted; a ProxyCommand, which a ProxyJump becomes, is libssh's.
+ */
+static int
+begin(struct remote *r, int *status, struct err *e)
+{
+	char *command = NULL, *host = NULL;
+	unsigned port = 22;
+	int fd = -1;
+
+	if (ssh_options_get(r->session, SSH_OPTIONS_PROXYCOMMAND,
+	    &command) == SSH_OK && command != NULL) {
+		log_detail("connecting by '%s'", command);
+		ssh_string_free_char(command);
+		*status = ssh_connect(r->session);
+		return 0;
+	}
+	if (ssh_options_get(r->session, SSH_OPTIONS_HOST, &host) != SSH_OK)
+		return err_set(e, ERR_CONFIG, "no host");
+	ssh_options_get_port(r->session, &port);
+	fd = remote_connect(host, port, r->deadline, e);
+	ssh_string_free_char(host);
+	if (fd < 0)
+		return -1;
+	r->fd = fd;
+	r->inode = inode_of(fd);
+	ssh_options_set(r->session, SSH_OPTIONS_FD, &fd);
+	*status = ssh_connect(r->session);
+	return 0;
+}
+
+static int
+connect_ssh(struct remote *r, struct err *e)
+{
+	int status = SSH_ERROR;
+
+	if (begin(r, &status, e) < 0)
+		return -1;
+	while (status == SSH_AGAIN) {
+		if (remote_wait(r, e) < 0)
+			return err_wrap(e, "%s", r->text.n > 0 ?
+			    "no SSH yet" : "wait for SSH");
+		status = ssh_connect(r->session);
+	}
+	if (status != SSH_OK)
+		return say_no_ssh(r, e);
+	buf_clear(&r->text);
+	log_trace("'%s' is %s, cipher %s", r->name,
+	    ssh_get_serverbanner(r->session), ssh_get_cipher_out(r->session));
+	return 0;
+}
+
+/* ------------------------------------------------------------ the subsystem */
+
+static int
+open_channel(struct remote *r, struct err *e)
+{
+	int64_t start = clock_ms();
+	int status;
+
+	r->channel = ssh_channel_new(r->session);
+	if (r->channel == NULL)
+		return remote_cut(r, "open a channel", e);
+	while ((status = ssh_channel_open_session(r->channel)) == SSH_AGAIN)
+		if (remote_wait(r, e) < 0)
+			return err_wrap(e, "open a channel");
+	r->round_trip = (unsigned)(clock_ms() - start) * 1000;
+	if (status == SSH_OK)
+		return 0;
+	if (ssh_is_connected(r->session))
+		return err_set(e, ERR_PROTOCOL, "it opens no channel: %s",
+		    ssh_get_error(r->session));
+	return remote_cut(r, "open a channel", e);
+}
+
+static int
+request_sftp(struct remote *r, struct err *e)
+{
+	int status;
+
+	while ((status = ssh_channel_request_sftp(r->channel)) == SSH_AGAIN)
+		if (remote_wait(r, e) < 0)
+			return err_wrap(e, "ask for sftp");
+	if (status == SSH_OK)
+		return 0;
+	if (ssh_is_connected(r->session))
+		return err_set(e, ERR_PROTOCOL, "it has no sftp subsystem for "
+		    "this account");
+	return remote_cut(r, "ask for sftp", e);
+}
+
+/* --------------------------------------------------------------- the stream */
+
+/* Nothing more will come; a line that was cut is no end of the channel. */
+static int
+say_end(struct remote *r, struct err *e)
+{
+	const char *why = ssh_get_error(r->session);
+
+	if (!ssh_is_connected(r->session))
+		return err_set(e, ERR_AGAIN, "%s: the connection was cut%s%s",
+		    r->name, *why != '\0' ? ": " : "", why);
+	if (r->has_read)
+		return err_set(e, ERR_AGAIN, "%s: sftp ended", r->name);
+	return err_set(e, ERR_PROTOCOL, "%s: sftp ended before it began: may "
+	    "this account use it?", r->name);
+}
+
+/*
+ * The first four bytes of sftp are the length of a short packet. A shell
+ * whose start-up files print something comes before it.
+ */
+static int
+check_first(struct remote *r, const char *data, size_t n, struct err *e)
+{
+	r->has_read = true;
+	if (data[0] == '\0')
+		return 0;
+	buf_clear(&r->text);
+	buf_add(&r->text, data, n < TEXT_LIMIT ? n : TEXT_LIMIT);
+	return err_set(e, ERR_PROTOCOL, "%s: instead of sftp comes '%s': does "
+	    "a shell print it?", r->name, first_line(r));
+}
+
+/* What was taken in while we wrote comes first. */
+static ssize_t
+read_taken(struct remote *r, void *data, size_t n)
+{
+	size_t left = r->taken.n - r->taken_from;
+
+	if (n > left)
+		n = left;
+	memcpy(data, r->taken.p + r->taken_from, n);
+	r->taken_from += n;
+	if (r->taken_from == r->taken.n)
+		r->taken.n = r->taken_from = 0;
+	return (ssize_t)n;
+}
+
+/*
+ * The other side does not read on while it cannot write: what it has to say
+ * must be taken in, or both wait for ever. libssh opens its window only for
+ * what is read from it.
+ */
+static int
+take_in(struct remote *r, struct err *e)
+{
+	int got;
+
+	if (r->taken_from > 0) {
+		r->taken.n -= r->taken_from;
+		memmove(r->taken.p, r->taken.p + r->taken_from, r->taken.n);
+		r->taken_from = 0;
+	}
+	while ((got = ssh_channel_read_nonblocking(r->channel,
+	    buf_room(&r->taken, CHUNK), (uint32_t)CHUNK, 0)) > 0) {
+		r->taken.n += (size_t)got;
+		if (r->taken.n > TAKEN_LIMIT)
+			return err_set(e, ERR_PROTOCOL, "%s: says more than it "
+			    "was asked for", r->name);
+	}
+	return 0;
+}
+
+/*
+ * That nothing came in time is 0 to libssh 0.10, like the end, and SSH_AGAIN
+ * to 0.11.
+ */
+static ssize_t
+stream_read(void *arg, void *data, size_t n, int ms, struct err *e)
+{
+	struct remote *r = arg;
+	int64_t deadline = clock_ms() + ms, left = ms;
+	uint32_t most = n < CHUNK ? (uint32_t)n : (uint32_t)CHUNK;
+	int got;
+
+	if (r->taken.n > 0)
+		return read_taken(r, data, n);
+	do {
+		if (cleanup_check(e) < 0)
+			return -1;
+		got = ssh_channel_read_timeout(r->channel, data, most, 0,
+		    left < REMOTE_SLICE_MS ? (int)left : REMOTE_SLICE_MS);
+		if (got > 0)
+			return !r->has_read && check_first(r, data,
+			    (size_t)got, e) < 0 ? -1 : got;
+		if (got != 0 && got != SSH_AGAIN)
+			return say_end(r, e);
+		if (ssh_channel_is_eof(r->channel) ||
+		    ssh_channel_is_closed(r->channel) ||
+		    !ssh_is_connected(r->session))
+			return say_end(r, e);
+		left = deadline - clock_ms();
+	} while (left > 0);
+	return 0;
+}
+
+/* The window is shut, or the line is full: whatever comes is taken in. */
+static int
+wait_to_write(struct remote *r, int64_t deadline, struct err *e)
+{
+	struct pollfd p = {.fd = ssh_get_fd(r->session), .events = POLLIN};
+
+	if (cleanup_check(e) < 0 || take_in(r, e) < 0)
+		return -1;
+	if (clock_ms() >= deadline)
+		return err_set(e, ERR_AGAIN, "%s: takes no more data",
+		    r->name);
+	if (p.fd < 0)
+		return say_end(r, e);
+	(void)poll(&p, 1, REMOTE_SLICE_MS);
+	return 0;
+}
+
+/* All that libssh has accepted is on its way, so that it need not keep it. */
+static int
+flush(struct remote *r, struct err *e)
+{
+	int64_t deadline = clock_ms() + STALL_MS;
+	int status;
+
+	while ((status = ssh_blocking_flush(r->session,
+	    REMOTE_SLICE_MS)) == SSH_AGAIN) {
+		if (cleanup_check(e) < 0)
+			return -1;
+		if (clock_ms() >= deadline)
+			return err_set(e, ERR_AGAIN, "%s: takes no more data",
+			    r->name);
+	}
+	return status == SSH_OK ? 0 : say_end(r, e);
+}
+
+static int
+stream_write(void *arg, const void *data, size_t n, struct err *e)
+{
+	struct remote *r = arg;
+	int64_t deadline = clock_ms() + STALL_MS;
+	const char *p = data;
+	int done;
+
+	while (n > 0) {
+		if (ssh_channel_is_closed(r->channel) ||
+		    !ssh_is_connected(r->session))
+			return say_end(r, e);
+		done = ssh_channel_write(r->channel, p,
+		    n < CHUNK ? (uint32_t)n : (uint32_t)CHUNK);
+		if (done < 0 && done != SSH_AGAIN)
+			return say_end(r, e);
+		if (done <= 0) {
+			if (wait_to_write(r, deadline, e) < 0)
+				return -1;
+			continue;
+		}
+		p += done;
+		n -= (size_t)done;
+		if (flush(r, e) < 0)
+			return -1;
+		deadline = clock_ms() + STALL_MS;
+	}
+	return 0;
+}
+
+/* -------------------------------------------------------------- open, close */
+
+static int
+open_all(struct remote *r, const struct remote_target *t, struct err *e)
+{
+	if (remote_options(r, t, e) < 0 || connect_ssh(r, e) < 0 ||
+	    remote_check_host(r, t, e) < 0 || remote_login(r, t, e) < 0 ||
+	    open_channel(r, e) < 0)
+		return -1;
+	return request_sftp(r, e);
+}
+
+/* ~/.ssh/config can turn libssh's own messages on. */
+static void
+say_nothing(int priority, const char *function, const char *text, void *arg)
+{
+	(void)priority;
+	(void)function;
+	(void)text;
+	(void)arg;
+}
+
+static void
+stop_libssh(void)
+{
+	(void)ssh_finalize();
+}
+
+/*
+ * libssh 0.11 jumps from host to host by itself, in threads, with errors of
+ * its own; told so, it leaves that to ssh(1), as 0.10 does.
+ */
+static void
+start_libssh(void)
+{
+	setenv("OPENSSH_PROXYJUMP", "1", 1);
+	if (ssh_init() != SSH_OK)
+		abort();
+	atexit(stop_libssh);
+}
+
+struct remote *
+remote_open(const struct remote_target *t, struct err *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct remote *r = mem_zero(1, sizeof(*r));
+
+	pthread_once(&once, start_libssh);
+	ssh_set_log_callback(say_nothing);	/* of this thread */
+	r->deadline = clock_ms() +
+	    (t->connect_ms > 0 ? t->connect_ms : CONNECT_MS);
+	r->name = mem_dup(t->host);
+	r->stream = (struct sftp_stream){
+		.arg = r, .read = stream_read, .write = stream_write,
+	};
+	r->session = ssh_new();
+	if (r->session == NULL)
+		abort();
+	if (open_all(r, t, e) == 0)
+		return r;
+	err_wrap(e, "%s", r->name);
+	remote_close(r);
+	return NULL;
+}
+
+void
+remote_close(struct remote *r)
+{
+	if (r == NULL)
+		return;
+	if (r->channel != NULL)
+		ssh_channel_free(r->channel);
+	ssh_disconnect(r->session);
+	ssh_free(r->session);
+	close_socket(r);
+	remote_agent_close(r->agent);
+	buf_clear(&r->text);
+	buf_clear(&r->taken);
+	free(r->name);
+	free(r);
+}
+
+const struct sftp_stream *
+remote_stream(struct remote *r)
+{
+	return &r->stream;
+}
+
+unsigned
+remote_round_trip(const struct remote *r)
+{
+	struct tcp_info info = {0};
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(ssh_get_fd(r->session), IPPROTO_TCP, TCP_INFO, &info,
+	    &size) == 0 && info.tcpi_rtt > 0)
+		return info.tcpi_rtt;
+	return r->round_trip;
+}
+
+const char *
+remote_name(const struct remote *r)
+{
+	return r->name;
+}

@@ -1,0 +1,93 @@
+/*
+ * What the files of lib/remote share. libssh is known to remote.c and
+ * remote_login.c; the rest of it does without.
+ */
+#ifndef LIB_REMOTE_PARTS_H
+#define LIB_REMOTE_PARTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/remote.h"
+
+#define REMOTE_SLICE_MS 200	/* how long a signal may go unnoticed */
+
+struct remote {
+	struct ssh_session_struct *session;
+	struct ssh_channel_struct *channel;
+	int fd;				/* given to libssh, with its inode; */
+	ino_t inode;			/* 0: libssh has one of its own */
+	struct remote_agent *agent;	/* while logging in */
+	char *name;
+	int64_t deadline;		/* of remote_open, by clock_ms */
+	unsigned round_trip;		/* microseconds; of a proxy's line */
+	struct sftp_stream stream;
+	struct buf text;		/* what came that was not asked for */
+	bool has_read;
+	struct buf taken;		/* came while we wrote, and is not */
+	size_t taken_from;		/* read yet: from here on */
+};
+
+/*
+ * After a call of libssh that was not finished: waits until there is more to
+ * do. -1 past the deadline, after a signal, and where the line was cut.
+ */
+int remote_wait(struct remote *r, struct err *e);
+/* The error that libssh tells of, which is about the connection. */
+int remote_cut(struct remote *r, const char *doing, struct err *e);
+
+/* ------------------------------------------------------ remote_connect.c */
+
+/* A TCP connection that notices when the other side is gone. */
+int remote_connect(const char *host, unsigned port, int64_t deadline,
+    struct err *e);
+/* How long until the deadline or the next slice; -1 past it, or a signal. */
+int remote_slice(int64_t deadline, struct err *e);
+
+/* -------------------------------------------------------- remote_hosts.c */
+
+struct remote_host_key {
+	const char *host;	/* as it is connected to */
+	unsigned port;
+	const void *blob;	/* the key as it travels */
+	size_t n;
+	const char *files[2];	/* known_hosts, in this order; NULL: none */
+	const char *fingerprint;
+};
+
+/*
+ * Judges the key by all that the files say: 0 where it is known, nothing
+ * speaks against it, and it was not revoked; else ERR_REFUSED.
+ */
+int remote_hosts_judge(const struct remote_host_key *key, struct err *e);
+
+/* -------------------------------------------------------- remote_agent.c */
+
+/*
+ * The user's ssh-agent, through us: at most `max` keys of it, those in wanted
+ * (base64, as in a .pub file) first, with only_wanted no other. What it does
+ * not answer by the deadline, or after a signal, has failed. NULL without an
+ * error where there is no agent or no such key.
+ */
+struct remote_agent *remote_agent_open(const struct strv *wanted,
+    bool only_wanted, size_t max, int64_t deadline);
+/* The end that libssh talks to; it becomes the caller's. */
+int remote_agent_take_fd(struct remote_agent *a);
+size_t remote_agent_count(const struct remote_agent *a);
+void remote_agent_close(struct remote_agent *a);	/* accepts NULL */
+
+/* -------------------------------------------------------- remote_login.c */
+
+/* Options of ours, over those of ~/.ssh/config. */
+int remote_options(struct remote *r, const struct remote_target *t,
+    struct err *e);
+int remote_check_host(struct remote *r, const struct remote_target *t,
+    struct err *e);
+int remote_login(struct remote *r, const struct remote_target *t,
+    struct err *e);
+
+#endif

@@ -1,0 +1,67 @@
+/*
+ * A drop that goes to another machine: uploaded as <name>.part by one or more
+ * connections, read back, and renamed once it is whole.
+ *
+ *	struct upload u = {.target = &t, .inbox = "incoming", .name = name,
+ *	    .files = files, .n = n};
+ *	if (upload_run(&u, e) < 0) ...
+ *
+ * The name tells the content (upload_unique), so the same content has the same
+ * name: what is there already is not sent again, and what was cut off is
+ * resumed: ranges that arrived are read and compared, others are sent.
+ */
+#ifndef LIB_UPLOAD_H
+#define LIB_UPLOAD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/err.h"
+#include "lib/hash.h"
+#include "lib/remote.h"
+
+struct upload_file {
+	const char *path;	/* in the drop, safe in the sense of path.h */
+	/* Either a file, opened when its turn comes and closed again... */
+	int (*open)(const struct upload_file *file, struct err *e);
+	void *arg;		/* of open */
+	/* ...or, with open NULL, memory. */
+	const void *data;
+	uint64_t size;		/* bytes, in either case */
+};
+
+struct upload {
+	const struct remote_target *target;
+	const char *inbox;
+	const char *name;
+	/* The first one must be its SHA256SUMS, as memory. */
+	const struct upload_file *files;
+	size_t n;
+	bool is_dry_run;	/* connect and look, and send nothing */
+	/* What came of it. */
+	bool was_there;		/* complete already: nothing was sent */
+	uint64_t sent;		/* bytes that had to be sent */
+};
+
+/*
+ * ERR_AGAIN: the connection was cut, silent or refused for now: the next run
+ * resumes. ERR_MISSING: no inbox there. ERR_IO: what is read back is not what
+ * was sent, or no space left there; and all that lib/remote.h and lib/sftp.h
+ * say. Nothing is ever half there under its final name.
+ */
+int upload_run(struct upload *u, struct err *e);
+
+/* 16 hexadecimal digits that tell the content of a SHA256SUMS. */
+#define UPLOAD_UNIQUE 17
+void upload_unique(const void *sums, size_t n, char unique[UPLOAD_UNIQUE]);
+
+/*
+ * Reads a file of at most max bytes below the inbox of the target, by a
+ * connection of its own. ERR_MISSING where there is none.
+ */
+int upload_read(const struct remote_target *t, const char *inbox,
+    const char *path, size_t max, struct buf *b, struct err *e);
+
+#endif

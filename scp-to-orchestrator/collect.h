@@ -1,0 +1,46 @@
+/*
+ * The packages of a job: found, opened as what they claim to be, and judged
+ * before anything is sent.
+ */
+#ifndef COLLECT_H
+#define COLLECT_H
+
+#include <sys/stat.h>
+
+#include "lib/conf.h"
+#include "lib/err.h"
+#include "lib/package.h"
+#include "lib/release.h"
+
+#define BUILD_NAME 48
+
+struct found {
+	char *path;
+	const char *name;	/* in the drop: the last part of path */
+	struct stat st;		/* as it was when it was read */
+	struct package package;
+};
+
+struct collection {
+	const struct conf *conf;
+	struct strv allowed;
+	char release[RELEASE_SIZE];
+	char build[BUILD_NAME];	/* "": not said yet */
+	struct found *v;	/* sorted by name */
+	size_t n;
+};
+
+/*
+ * Finds the packages in args (files, directories, "-" for names on stdin), or
+ * where Earthly leaves them; reads all of them; settles release and build.
+ * release and build are the options, or NULL. ERR_MISSING: nothing is there;
+ * ERR_DATA: a package does not belong, or something lies there that is none.
+ */
+int collect(struct collection *c, const struct conf *conf, char **args,
+    size_t n_args, const char *release, const char *build, struct err *e);
+void collect_clear(struct collection *c);
+
+/* Opens it again; ERR_DATA if it is not what was read any more. */
+int found_open(const struct found *f, struct err *e);
+
+#endif

@@ -1,0 +1,148 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/log.h"
+#include "lib/manifest.h"
+#include "lib/mem.h"
+#include "lib/report.h"
+#include "lib/tool.h"
+#include "lib/upload.h"
+#include "scp-to-orchestrator/collect.h"
+
+#define MANY 10000	/* files on one command line */
+
+static struct {
+	const char *build;
+	const char *release;
+} options;
+
+static const struct tool_option table[] = {
+	{'b', "build", "BUILD", NULL, "the build that the packages are of",
+	    TOOL_TEXT, &options.build},
+	{'r', "release", "RELEASE", NULL, "the release, instead of the job's",
+	    TOOL_TEXT, &options.release},
+	{0},
+};
+
+/* What goes: SHA256SUMS, then the packages. */
+struct cargo {
+	struct manifest manifest;
+	struct buf sums;
+	struct upload_file *files;
+	char *name;
+};
+
+static int
+open_found(const struct upload_file *file, struct err *e)
+{
+	return found_open(file->arg, e);
+}
+
+static void
+load(struct cargo *cargo, struct collection *c)
+{
+	char unique[UPLOAD_UNIQUE];
+	size_t i;
+
+	for (i = 0; i < c->n; i++)
+		manifest_add(&cargo->manifest, c->v[i].name,
+		    c->v[i].package.digest.sha256);
+	manifest_sort(&cargo->manifest);
+	manifest_write(&cargo->manifest, &cargo->sums);
+	upload_unique(buf_cstr(&cargo->sums), cargo->sums.n, unique);
+	cargo->name = mem_format("%s.%s.%s", c->release, c->build, unique);
+	cargo->files = mem_zero(c->n + 1, sizeof(*cargo->files));
+	cargo->files[0] = (struct upload_file){.path = MANIFEST_NAME,
+	    .data = buf_cstr(&cargo->sums), .size = cargo->sums.n};
+	for (i = 0; i < c->n; i++)
+		cargo->files[i + 1] = (struct upload_file){
+		    .path = c->v[i].name, .open = open_found, .arg = &c->v[i],
+		    .size = c->v[i].package.digest.size};
+}
+
+static void
+unload(struct cargo *cargo)
+{
+	manifest_clear(&cargo->manifest);
+	buf_clear(&cargo->sums);
+	free(cargo->files);
+	free(cargo->name);
+}
+
+static int
+print(const struct collection *c, bool wants_json, struct err *e)
+{
+	static const struct report_column columns[] = {
+		{"sha256", REPORT_TEXT}, {"size", REPORT_NUMBER},
+		{"name", REPORT_TEXT},
+	};
+	struct report *r = report_open(columns, COUNT(columns), wants_json);
+	char hex[HASH_HEX], size[24];
+	size_t i;
+
+	for (i = 0; i < c->n; i++) {
+		hash_hex(c->v[i].package.digest.sha256, hex);
+		snprintf(size, sizeof(size), "%llu",
+		    (unsigned long long)c->v[i].package.digest.size);
+		report_row(r, hex, size, c->v[i].name);
+	}
+	return report_close(r, e);
+}
+
+static int
+upload(const struct tool_call *call, struct collection *c, struct err *e)
+{
+	struct remote_target target = REMOTE_TARGET_INIT;
+	struct cargo cargo = {.manifest = MANIFEST_INIT};
+	struct upload u = {.target = &target, .n = c->n + 1,
+	    .inbox = conf_get(call->conf, "orchestrator", "inbox"),
+	    .is_dry_run = call->is_dry_run};
+	int status = remote_target_read(&target, call->conf, "orchestrator", e);
+
+	load(&cargo, c);
+	u.name = cargo.name;
+	u.files = cargo.files;
+	if (status == 0)
+		status = upload_run(&u, e);
+	if (status == 0)
+		log_notice("%s %s: %zu packages", u.was_there ?
+		    "there already:" : call->is_dry_run ? "would send" : "sent",
+		    cargo.name, c->n);
+	unload(&cargo);
+	remote_target_clear(&target);
+	return status;
+}
+
+static int
+send_packages(const struct tool_call *call, struct err *e)
+{
+	struct collection c;
+	int status = collect(&c, call->conf, call->args, call->n_args,
+	    options.release, options.build, e);
+
+	if (status == 0)
+		status = upload(call, &c, e);
+	if (status == 0)
+		status = print(&c, call->wants_json, e);
+	collect_clear(&c);
+	return status;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct tool_verb none[] = {{0}};
+	static const struct tool_verb verb = {
+		"send", "[FILE|DIR|-]...", "", 0, MANY, send_packages,
+	};
+	static const struct tool tool = {
+		.name = "scp-to-orchestrator",
+		.summary = "Send the built packages to build orchestration.",
+		.manual = "scp-to-orchestrator(1)",
+		.options = table,
+		.verbs = none,
+		.without_verb = &verb,
+	};
+
+	return tool_main(&tool, argc, argv);
+}
