@@ -6,6 +6,7 @@
 #define CMD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "lib/tool.h"
 
@@ -19,11 +20,21 @@ struct cmd_options {
 extern struct cmd_options options;
 
 int cmd_build(const struct tool_call *call, struct err *e);
+int cmd_build_and_send(const struct tool_call *call, struct err *e);
 int cmd_export(const struct tool_call *call, struct err *e);
 int cmd_list(const struct tool_call *call, struct err *e);
+int cmd_pull(const struct tool_call *call, struct err *e);
 int cmd_refresh(const struct tool_call *call, struct err *e);
 int cmd_remove(const struct tool_call *call, struct err *e);
 int cmd_revert(const struct tool_call *call, struct err *e);
+int cmd_send(const struct tool_call *call, struct err *e);
 int cmd_verify(const struct tool_call *call, struct err *e);
+
+/*
+ * build; where its generation is sent at once, it prints no record. *serial
+ * becomes the one that was made, or by a dry run would have been; 0: none.
+ */
+int cmd_build_for(const struct tool_call *call, bool is_sent,
+    uint64_t *serial, struct err *e);
 
 #endif

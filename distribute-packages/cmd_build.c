@@ -3,7 +3,9 @@
 
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/collect.h"
+#include "distribute-packages/drops.h"
 #include "distribute-packages/publication.h"
+#include "distribute-packages/send.h"
 #include "lib/log.h"
 #include "lib/release.h"
 
@@ -200,21 +202,38 @@ build(struct publication *p, const char *release, struct err *e)
 }
 
 int
-cmd_build(const struct tool_call *call, struct err *e)
+cmd_build_for(const struct tool_call *call, bool is_sent, uint64_t *serial,
+    struct err *e)
 {
+	unsigned flags = PUBLICATION_BUILDS;
 	char release[RELEASE_SIZE];
 	struct publication *p;
 	int status;
 
 	if (release_find(options.release, release, e) < 0)
+		return is_sent ? err_wrap(e, "no verb, so build and send") : -1;
+	if (is_sent && send_check(call->conf, e) < 0)
 		return -1;
+	if (options.may_change_fields)
+		flags |= PUBLICATION_MAY_CHANGE_FIELDS;
+	if (is_sent)
+		flags |= PUBLICATION_SILENT;
 	p = mem_zero(1, sizeof(*p));
-	status = publication_open(p, call, PUBLICATION_BUILDS |
-	    (options.may_change_fields ? PUBLICATION_MAY_CHANGE_FIELDS : 0),
-	    e);
+	status = publication_open(p, call, flags, e);
 	if (status == 0)
 		status = build(p, release, e);
+	*serial = p->next.manifest.serial;
+	if (status == 0 && !is_sent)
+		drops_tidy(call->conf, NULL, release, call->is_dry_run);
 	publication_close(p);
 	free(p);
 	return status;
+}
+
+int
+cmd_build(const struct tool_call *call, struct err *e)
+{
+	uint64_t serial;
+
+	return cmd_build_for(call, false, &serial, e);
 }

@@ -72,6 +72,7 @@ find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 		    "of release %s in the inbox: run its job again, or give "
 		    "--partial", build, c->options->release);
 	log_notice("build %s: drop %s", build, name);
+	strv_add(&c->options->p->next.drops, name);
 	p = add_place(c, name, -1);
 	p->is_drop = build_parse(build, &p->build);
 	dir = p->dir = drop_open_packages(inbox, name, &p->manifest, e);

@@ -3,7 +3,6 @@
 
 #include "distribute-packages/compose.h"
 #include "lib/par.h"
-#include "lib/path.h"
 
 static bool
 is_opened(const struct publication *p, const char *name)
@@ -30,26 +29,10 @@ compose_file(struct publication *p, const char *path, const void *data,
 	return 0;
 }
 
-static bool
-is_package(const char *path)
-{
-	return path_starts_with(path, "apt/pool/") ||
-	    (path_starts_with(path, "rpm/") && path_ends_with(path, ".rpm"));
-}
-
-/* What a client that holds an older index may still ask for. */
-static bool
-is_kept_in_ledger(const char *path)
-{
-	return is_package(path) || strstr(path, "/by-hash/") != NULL ||
-	    (path_starts_with(path, "rpm/") &&
-	    path_ends_with(path, ".xml.gz"));
-}
-
 void
 compose_take_over(struct publication *p, const struct manifest_entry *f)
 {
-	const struct ledger_entry *l = is_kept_in_ledger(f->path) ?
+	const struct ledger_entry *l = ledger_keeps(f->path) ?
 	    ledger_find(&p->last.ledger, f->path) : NULL;
 
 	/* what has retired is compose_ledger's to judge */
@@ -161,7 +144,7 @@ retire(struct publication *p, const struct ledger_entry *old,
 	if (old->state != LEDGER_GONE &&
 	    since + grace_of(p, old->path) > p->date)
 		manifest_add(stays, old->path, old->sha256);
-	else if (is_package(old->path))
+	else if (ledger_is_package(old->path))
 		since = LEDGER_GONE;
 	else
 		return;
@@ -210,7 +193,7 @@ compose_ledger(struct publication *p)
 
 	find_contents(p, &contents);
 	for (i = 0; i < m->n; i++)
-		if (is_kept_in_ledger(m->v[i].path))
+		if (ledger_keeps(m->v[i].path))
 			add_live(p, &m->v[i], &contents);
 	for (i = 0; i < p->last.ledger.n; i++) {
 		old = &p->last.ledger.v[i];

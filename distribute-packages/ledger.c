@@ -6,6 +6,21 @@
 
 #include "lib/path.h"
 
+bool
+ledger_is_package(const char *path)
+{
+	return path_starts_with(path, "apt/pool/") ||
+	    (path_starts_with(path, "rpm/") && path_ends_with(path, ".rpm"));
+}
+
+bool
+ledger_keeps(const char *path)
+{
+	return ledger_is_package(path) || strstr(path, "/by-hash/") != NULL ||
+	    (path_starts_with(path, "rpm/") &&
+	    path_ends_with(path, ".xml.gz"));
+}
+
 static int
 parse_line(struct ledger *l, char *line, struct err *e)
 {

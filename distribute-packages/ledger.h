@@ -14,6 +14,7 @@
 #ifndef LEDGER_H
 #define LEDGER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,6 +40,11 @@ struct ledger {
 	struct arena names;
 };
 #define LEDGER_INIT {NULL, 0, 0, ARENA_INIT}
+
+/* A .deb of the pool, an rpm: what stands for a content for good. */
+bool ledger_is_package(const char *path);
+/* Those, and what else a client that holds an older index may ask for. */
+bool ledger_keeps(const char *path);
 
 int ledger_parse(struct ledger *l, const char *text, size_t n, struct err *e);
 /* content NULL: the same as sha256 */

@@ -22,6 +22,10 @@ static const struct tool_option table[] = {
 	{0},
 };
 
+static const struct tool_verb build_and_send = {
+	"build", "", "", 0, ALL_ARGS, cmd_build_and_send,
+};
+
 static const struct tool_verb verbs[] = {
 	{"build", "", "make the next generation from a release's packages",
 	    0, 0, cmd_build},
@@ -34,6 +38,9 @@ static const struct tool_verb verbs[] = {
 	    1, 1, cmd_revert},
 	{"refresh", "", "new dates and signatures, same content", 0, 0,
 	    cmd_refresh},
+	{"pull", "", "rebuild the state from what is public", 0, 0, cmd_pull},
+	{"send", "", "send the newest generation to the repository server",
+	    0, 0, cmd_send},
 	{"verify", "[DIR]", "check all that clients would check", 0, 1,
 	    cmd_verify},
 	{0},
@@ -44,10 +51,11 @@ main(int argc, char **argv)
 {
 	static const struct tool tool = {
 		.name = "distribute-packages",
-		.summary = "Construct and sign package repositories.",
+		.summary = "Construct, sign and send package repositories.",
 		.manual = "distribute-packages(1)",
 		.options = table,
 		.verbs = verbs,
+		.without_verb = &build_and_send,
 	};
 
 	return tool_main(&tool, argc, argv);

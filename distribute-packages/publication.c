@@ -121,14 +121,18 @@ check_names(const struct conf *conf, struct err *e)
 }
 
 /* Packages are parsed and copied here, and nothing else is written. */
-static int
-enter_sandbox(const struct conf *conf, const char *state, struct err *e)
+int
+publication_sandbox(const struct conf *conf, const char *state,
+    bool with_inbox, struct err *e)
 {
 	const char *home = getenv("GNUPGHOME");
 	struct strv writable = STRV_INIT;
 	int status;
 
 	strv_add(&writable, state);
+	/* drops that have served are removed from it */
+	if (with_inbox)
+		strv_take(&writable, conf_path(conf, "repository", "inbox"));
 	/* gpg keeps its locks and trust database beside the caller's keys */
 	if (conf_get(conf, "signing", "key") != NULL)
 		strv_take(&writable, home ? mem_dup(home) :
@@ -164,6 +168,7 @@ publication_open(struct publication *p, const struct tool_call *call,
 	p->conf = call->conf;
 	p->must_change = flags & PUBLICATION_MUST_CHANGE;
 	p->may_change_fields = flags & PUBLICATION_MAY_CHANGE_FIELDS;
+	p->is_silent = flags & PUBLICATION_SILENT;
 	p->store = (struct store)STORE_INIT;
 	/* Users' files name it; an empty one would be published for good. */
 	if (conf_need(p->conf, "repository", "url", e) == NULL)
@@ -175,7 +180,8 @@ publication_open(struct publication *p, const struct tool_call *call,
 	if (status == 0 && (flags & PUBLICATION_BUILDS))
 		status = open_container(p, state, e);
 	if (status == 0)
-		status = enter_sandbox(p->conf, state, e);
+		status = publication_sandbox(p->conf, state,
+		    flags & PUBLICATION_BUILDS, e);
 	free(state);
 	if (status < 0)
 		return -1;

@@ -46,13 +46,15 @@ struct publication {
 	int64_t date;
 	bool must_change;	/* a new generation even if nothing differs */
 	bool may_change_fields;
+	bool is_silent;
 	bool may_be_foreign;	/* rpms may be there that another key signed */
 };
 
 enum publication_flags {
 	PUBLICATION_MUST_CHANGE = 1,	/* even if nothing differs */
 	PUBLICATION_MAY_CHANGE_FIELDS = 2,
-	PUBLICATION_BUILDS = 4		/* new packages will be signed */
+	PUBLICATION_BUILDS = 4,		/* new packages will be signed */
+	PUBLICATION_SILENT = 8		/* finish prints no record */
 };
 
 int publication_open(struct publication *p, const struct tool_call *call,
@@ -104,6 +106,12 @@ char *suite_of_path(const char *path);
  * yours. NULL where a key of the caller's own key ring is configured.
  */
 char *publication_key_file(const struct conf *conf);
+/* Writing only in the state, the caller's key ring and perhaps the inbox. */
+int publication_sandbox(const struct conf *conf, const char *state,
+    bool with_inbox, struct err *e);
+/* Loads and judges the configured key, and the next one. */
+int publication_load_key(const struct conf *conf, struct signer *signer,
+    struct err *e);
 /* "gpg/<prefix>-packages-key.public", yours; suffix "" or "-next". */
 char *public_key_path(const struct conf *conf, const char *suffix);
 

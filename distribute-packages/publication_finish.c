@@ -155,6 +155,13 @@ renew_expiring(struct publication *p, struct err *e)
 	return 0;
 }
 
+static int
+print_record(const struct publication *p, const struct manifest *m,
+    struct err *e)
+{
+	return p->is_silent ? 0 : manifest_report(m, p->call->wants_json, e);
+}
+
 int
 publication_finish(struct publication *p, const char *release,
     struct err *e)
@@ -169,8 +176,7 @@ publication_finish(struct publication *p, const char *release,
 		if (!p->call->is_dry_run &&
 		    store_collect(&p->store, keep, e) < 0)
 			return -1;
-		return manifest_report(&p->last.manifest,
-		    p->call->wants_json, e);
+		return print_record(p, &p->last.manifest, e);
 	}
 	if (renew_expiring(p, e) < 0)
 		return -1;
@@ -188,5 +194,5 @@ publication_finish(struct publication *p, const char *release,
 	if (store_collect(&p->store, keep, e) < 0)
 		return err_wrap(e, "the generation is made, but clearing up "
 		    "failed");
-	return manifest_report(&p->next.manifest, p->call->wants_json, e);
+	return print_record(p, &p->next.manifest, e);
 }

@@ -22,8 +22,9 @@ publication_key_file(const struct conf *conf)
 	return fs_expand_home("~/" DEFAULT_KEY);
 }
 
-static int
-load(const struct conf *conf, struct signer *signer, struct err *e)
+int
+publication_load_key(const struct conf *conf, struct signer *signer,
+    struct err *e)
 {
 	char *key_file = publication_key_file(conf);
 	char *passphrase = conf_path(conf, "signing", "passphrase-file");
@@ -49,7 +50,7 @@ load_first(void *arg, struct err *e)
 {
 	struct publication *p = arg;
 
-	return load(p->conf, p->signers[0], e);
+	return publication_load_key(p->conf, p->signers[0], e);
 }
 
 int
@@ -78,7 +79,8 @@ int
 publication_widen(struct publication *p, struct err *e)
 {
 	for (; p->n_signers < p->n_rings; p->n_signers++)
-		if (load(p->conf, p->signers[p->n_signers], e) < 0)
+		if (publication_load_key(p->conf, p->signers[p->n_signers],
+		    e) < 0)
 			return -1;
 	return 0;
 }

@@ -13,6 +13,8 @@
 #include "lib/path.h"
 
 #define LEDGER "ledger"
+#define DROPS "drops"
+#define DROPS_LIMIT ((size_t)1 << 20)
 #define UNFINISHED "unfinished"
 #define NEXT "next"		/* a generation before it has its serial */
 #define SERIAL_TEXT 24
@@ -166,6 +168,56 @@ store_load(const struct store *s, uint64_t serial, struct generation *g,
 }
 
 static int
+add_drops(const struct store *s, uint64_t serial, struct strv *names,
+    struct err *e)
+{
+	char *path = mem_format("%" PRIu64 "/" DROPS, serial);
+	struct buf text = BUF_INIT;
+	int status = 0;
+
+	if (fs_exists(s->generations, path))
+		status = fs_read(s->generations, path, DROPS_LIMIT, &text, e);
+	if (status == 0)
+		strv_split(names, buf_cstr(&text));
+	buf_clear(&text);
+	free(path);
+	return status;
+}
+
+int
+store_drops(const struct store *s, uint64_t serial, struct strv *names,
+    struct err *e)
+{
+	uint64_t *serials;
+	size_t n, i;
+	int status;
+
+	if (store_serials(s, &serials, &n, e) < 0)
+		return -1;
+	for (status = 0, i = 0; i < n && status == 0; i++)
+		if (serials[i] <= serial)
+			status = add_drops(s, serials[i], names, e);
+	free(serials);
+	return status;
+}
+
+static int
+write_drops(int dir, const struct strv *names, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	size_t i;
+	int status;
+
+	if (names->n == 0)
+		return 0;
+	for (i = 0; i < names->n; i++)
+		buf_addf(&text, "%s\n", names->v[i]);
+	status = fs_write(dir, DROPS, text.p, text.n, 0644, e);
+	buf_clear(&text);
+	return status;
+}
+
+static int
 write_generation(int dir, const struct generation *g, struct err *e)
 {
 	struct buf ledger = BUF_INIT;
@@ -177,6 +229,8 @@ write_generation(int dir, const struct generation *g, struct err *e)
 	    buf_cstr(&g->signature), g->signature.n, 0644, e) == 0)
 		status = fs_write(dir, LEDGER, buf_cstr(&ledger), ledger.n,
 		    0644, e);
+	if (status == 0)
+		status = write_drops(dir, &g->drops, e);
 	buf_clear(&ledger);
 	return status;
 }
@@ -323,5 +377,6 @@ generation_clear(struct generation *g)
 	buf_clear(&g->text);
 	buf_clear(&g->signature);
 	ledger_clear(&g->ledger);
+	strv_clear(&g->drops);
 	*g = (struct generation)GENERATION_INIT;
 }

@@ -3,7 +3,8 @@
  *
  *	<state>/lock
  *	<state>/objects/<sha256>		every file, named by its hash
- *	<state>/generations/<serial>/	SHA256SUMS, SHA256SUMS.asc, ledger
+ *	<state>/generations/<serial>/	SHA256SUMS, SHA256SUMS.asc, ledger,
+ *					drops: names, where made of some
  *	<state>/unfinished		there while a run adds objects
  *
  * A generation is nothing but its manifest, so making one current is the
@@ -34,6 +35,7 @@ struct generation {
 	struct buf text;
 	struct buf signature;
 	struct ledger ledger;
+	struct strv drops;	/* it is made of; for store_commit alone */
 };
 #define GENERATION_INIT {.manifest = MANIFEST_INIT}
 
@@ -53,6 +55,12 @@ int store_load(const struct store *s, uint64_t serial, struct generation *g,
     struct err *e);
 /* The serials that are kept, newest first; then free. */
 int store_serials(const struct store *s, uint64_t **serials, size_t *n,
+    struct err *e);
+/*
+ * Appends the names of the drops that the generations up to this serial were
+ * made of, as far as these are kept.
+ */
+int store_drops(const struct store *s, uint64_t serial, struct strv *names,
     struct err *e);
 /* The generation's files as a tree. */
 struct tree store_tree(const struct store *s, const struct generation *g);

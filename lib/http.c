@@ -174,9 +174,9 @@ check_base(struct http *h, bool has_token, struct err *e)
 	return status;
 }
 
-struct http *
-http_open(const char *base_url, const char *header,
-    const struct secret *token, struct err *e)
+/* Its base url is still to be checked. */
+static struct http *
+client_at(const char *base_url)
 {
 	struct http *h = client_new("https", HTTP_TRIES);
 	size_t n = strlen(base_url);
@@ -184,6 +184,15 @@ http_open(const char *base_url, const char *header,
 	while (n > 0 && base_url[n - 1] == '/')
 		n--;
 	h->base = mem_dupn(base_url, n);
+	return h;
+}
+
+struct http *
+http_open(const char *base_url, const char *header,
+    const struct secret *token, struct err *e)
+{
+	struct http *h = client_at(base_url);
+
 	fill_headers(h);
 	if (check_base(h, header != NULL, e) < 0)
 		goto fail;
@@ -264,6 +273,64 @@ http_get(const char *url, size_t max, struct buf *body, struct err *e)
 		buf_add(body, buf_cstr(&r.answer), r.answer.n);
 	http_request_clear(&r);
 	http_close(h);
+	return status;
+}
+
+/* -------------------------------------------------------------------- files */
+
+struct http *
+http_open_files(const char *base_url, struct err *e)
+{
+	struct http *h = client_at(base_url);
+
+	add_header(&h->headers[0], "Cache-Control: no-cache");
+	if (check_base(h, false, e) == 0)
+		return h;
+	http_close(h);
+	return NULL;
+}
+
+/* "apt/x+y": "/apt/x%2By", yours. */
+static char *
+quote_path(const char *path)
+{
+	struct buf quoted = BUF_INIT;
+	const char *slash;
+	char *part;
+
+	for (;;) {
+		slash = strchr(path, '/');
+		part = slash ? mem_dupn(path, (size_t)(slash - path)) :
+		    mem_dup(path);
+		buf_str(&quoted, "/");
+		http_quote(&quoted, part);
+		free(part);
+		if (slash == NULL)
+			return buf_take(&quoted);
+		path = slash + 1;
+	}
+}
+
+int
+http_get_file(struct http *h, const char *path, uint64_t max,
+    http_sink *sink, void *arg, struct err *e)
+{
+	struct http_request r = {.path = quote_path(path)};
+	struct transfer t = {.h = h, .r = &r, .limit = HTTP_LIMIT,
+	    .sink = sink, .sink_arg = arg, .sink_limit = max};
+	int status = 0;
+
+	t.url = mem_format("%s%s", h->base, r.path);
+	http_run_transfers(h, &t, 1, clock_ms() + HTTP_TRY_MS);
+	if (r.error.kind == ERR_NONE && r.status != 200)
+		err_set(&r.error, ERR_PROTOCOL, "GET %s: status %ld", r.path,
+		    r.status);
+	if (r.error.kind != ERR_NONE) {
+		*e = r.error;
+		status = -1;
+	}
+	free(t.url);
+	http_request_clear(&r);
 	return status;
 }
 

@@ -122,6 +122,22 @@ unsigned http_sent(const struct http *h);
  */
 int http_get(const char *url, size_t max, struct buf *body, struct err *e);
 
+/*
+ * For files of any size: a client without a token, kept for many GETs, which
+ * uses its connection again. base_url as http_open has it.
+ */
+struct http *http_open_files(const char *base_url, struct err *e);
+/*
+ * GETs a path, unquoted, below the base url, and gives the body of a 200 to
+ * sink in pieces as they come; -1 from it ends the GET. Begun again as above
+ * only while sink was given nothing. There is no time limit as long as bytes
+ * come. Errors as in struct http_request, and ERR_PROTOCOL where sink ended it
+ * or the body has more than max bytes.
+ */
+typedef int http_sink(const void *data, size_t n, void *arg);
+int http_get_file(struct http *h, const char *path, uint64_t max,
+    http_sink *sink, void *arg, struct err *e);
+
 /* Appends text, percent-encoded for one value of a query. */
 void http_quote(struct buf *out, const char *text);
 

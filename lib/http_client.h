@@ -41,6 +41,10 @@ struct transfer {
 	struct http_request *r;
 	char *url;
 	size_t limit;		/* of the body */
+	http_sink *sink;	/* gets the body of a 200, or NULL */
+	void *sink_arg;
+	uint64_t sink_limit;
+	uint64_t sunk;		/* bytes that sink was given, of all tries */
 	bool is_done;
 	unsigned tries;
 	int64_t not_before;	/* when the next try may start */

@@ -93,7 +93,9 @@ settle(struct transfer *t, bool is_stopped, int64_t deadline)
 		return;
 	}
 	wait = http_outcome_wait(o, t->tries, draw_factor(), clock_now());
-	if (t->tries >= t->h->tries || wait >= deadline - now) {
+	/* what a sink was given cannot be taken back */
+	if (t->tries >= t->h->tries || wait >= deadline - now ||
+	    t->sunk > 0) {
 		say_why_not(t, wait);
 		finish(t);
 		return;

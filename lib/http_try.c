@@ -15,7 +15,20 @@
 #define CONNECT_MS 10000L
 #define SLOW_BYTES 10L		/* a second, for so many seconds: stalled */
 #define SLOW_SECONDS 45L
+#define SLOW_FILE_BYTES 1024L	/* the same for a file */
 #define HEAD_LIMIT ((size_t)64 << 10)
+
+/* The body of any other status is a message. */
+static bool
+is_for_sink(const struct transfer *t)
+{
+	long status = 0;
+
+	if (t->sink == NULL)
+		return false;
+	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &status);
+	return status == 200;
+}
 
 static size_t
 take_body(char *data, size_t size, size_t count, void *arg)
@@ -23,6 +36,13 @@ take_body(char *data, size_t size, size_t count, void *arg)
 	struct transfer *t = arg;
 	size_t n = size * count;
 
+	if (is_for_sink(t)) {
+		t->is_too_large = n > t->sink_limit - t->sunk;
+		if (t->is_too_large)
+			return 0;
+		t->sunk += n;
+		return t->sink(data, n, t->sink_arg) < 0 ? 0 : n;
+	}
 	if (n > t->limit - t->r->answer.n) {
 		t->is_too_large = true;
 		return 0;	/* curl: a short count ends the transfer */
@@ -80,6 +100,14 @@ set_limits(CURL *curl, int64_t ms)
 	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
 }
 
+/* A file takes as long as it takes, but it must move. */
+static void
+set_file_limits(CURL *curl)
+{
+	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, 0L);
+	curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, SLOW_FILE_BYTES);
+}
+
 /* Whom it may talk to, and how. */
 static void
 set_connection(CURL *curl, const struct http *h)
@@ -124,6 +152,8 @@ http_try_start(struct transfer *t, int64_t deadline)
 	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, t->outcome.detail);
 	set_connection(curl, t->h);
 	set_limits(curl, deadline - t->began);
+	if (t->sink != NULL)
+		set_file_limits(curl);
 	set_method(curl, t->r);
 	if (curl_multi_add_handle(t->h->multi, curl) != CURLM_OK)
 		abort();

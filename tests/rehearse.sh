@@ -1,12 +1,17 @@
 #!/bin/bash
 # A whole release on this machine, as users would live through it: real
-# packages, real signing, a real web server, a real apt-get, dnf and zypper.
+# packages, real signing, a real sshd for each of the two accounts that receive,
+# a real web server, a real apt-get, dnf and zypper.
 # The machines are those of a simulated cloud, with a namespace of its own.
 # Everything listens on loopback and lies in one temporary directory, which is
 # removed.
 #
 #   BUILD=build tests/rehearse.sh
 set -u
+# An sshd with a chroot, and namespaces, are for root alone.
+if [ "$(id -u)" != 0 ] && command -v sudo >/dev/null; then
+    exec sudo env "BUILD=${BUILD:-build}" ${NO_COLOR:+NO_COLOR=1} bash "$0"
+fi
 cd "$(dirname "$0")/.." || exit 1
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     BOLD=$'\033[1m' DIM=$'\033[2m' GREEN=$'\033[32m' RED=$'\033[31m' PLAIN=$'\033[0m'
@@ -19,6 +24,8 @@ fi
 . tests/e2e/rpms.sh
 # shellcheck source=tests/e2e/cloud.sh
 . tests/e2e/cloud.sh
+# shellcheck source=tests/e2e/sshd.sh
+. tests/e2e/sshd.sh
 
 BEGAN=$(date +%s%N)
 TABLE=()
@@ -49,13 +56,23 @@ run() {
     [ "$status" = 0 ] || failed "status $status"
 }
 
+packages() { "$BUILD/bin/scp-to-orchestrator" -c "$T/conf" "$@"; }
+
+# account NAME SECTION: an sshd with the account that takes drops there.
+account() {
+    sshd_start "$1"
+    sshd_conf "$2"
+    printf '  %s: sshd on port %s, one key, a chroot, sftp and nothing else\n' \
+        "$1" "$SSHD_PORT"
+}
+
 # Without the paths and options that only the rehearsal needs.
 say_command() {
     case $1 in
     dist) shift; echo "distribute-packages $*" ;;
     deploy) shift; echo "deploy-repo $*" ;;
+    packages) shift; echo "scp-to-orchestrator $*" ;;
     machines) shift; echo "build-machine-ctl $*" ;;
-    export_and_deploy) echo 'distribute-packages export | deploy-repo -' ;;
     apt) shift 2; echo "apt-get $*" ;;
     dnf) shift 2; echo "dnf $*" ;;
     zypper) shift 2; echo "zypper $*" ;;
@@ -109,6 +126,14 @@ web_for_rpms
 printf '  nginx serves ./srv at %s\n' "$WEB"
 proven 'it has nothing yet'
 
+step 'The accounts that receive'
+[ -z "$SSHD_WHY_NOT" ] || failed "$SSHD_WHY_NOT"
+account orchestrator orchestrator
+sed -i "s|^inbox = $T/home/incoming|inbox = $SSHD_INBOX|" conf
+account repo-server repo-server
+sed -i "s|^inbox = $T/inbox|inbox = $SSHD_INBOX|" conf
+proven 'with the configuration in examples/sshd_config.d'
+
 step 'The build machines'
 cloud_start --boot-seconds 1
 cloud_conf amd64-deb arm64-deb amd64-rpm
@@ -127,9 +152,6 @@ step 'The builds of v0.3.4'
 make_release built 0.3.4
 make_rpm built veilid-server 0.3.4 || failed 'rpmbuild'
 make_rpm built veilid-cli 0.3.4 || failed 'rpmbuild'
-make_drop home/incoming v0.3.4 amd64-deb job101 built/*_amd64.deb
-make_drop home/incoming v0.3.4 arm64-deb job102 built/*_arm64.deb
-make_drop home/incoming v0.3.4 amd64-rpm job103 built/*.rpm
 for f in built/*.deb; do
     printf '  %-36s %5s bytes  %s\n' "$(basename "$f")" "$(stat -c %s "$f")" \
         "$(ar t "$f" | grep ^control)"
@@ -139,12 +161,20 @@ for f in built/*.rpm; do
 done
 proven 'two packages, two architectures as .deb, one as .rpm'
 
+step 'Each build machine sends'
+run packages -q -r v0.3.4 built/*_amd64.deb
+run packages -q -r v0.3.4 built/*_arm64.deb
+run packages -q -r v0.3.4 built/*.rpm
+run packages -r v0.3.4 built/*.rpm
+proven 'checked, read back, renamed; the same again sends nothing'
+
 step 'Distribute'
 run dist build -r v0.3.4
 run dist list
 rpm_ok main state/objects/"$(sed -n 's|  rpm/.*/veilid-cli-.*||p' \
     state/generations/1/SHA256SUMS)" || failed "rpmkeys: $(cat rpmkeys)"
-proven 'checked, indexed, signed; rpmkeys agrees'
+run dist send
+proven 'checked, indexed, signed; rpmkeys agrees; sent'
 
 step 'The build machines go'
 run machines list
@@ -155,7 +185,7 @@ proven 'libcloud sees no droplet, GitLab has no runner'
 
 step 'Deploy'
 mkdir -p srv/apt && echo 'the old site' >srv/apt/index.html
-run export_and_deploy
+run deploy
 run deploy status
 [ -e srv/apt/dists/stable/InRelease ] || failed 'nothing is live'
 (cd srv && sha256sum --strict --quiet -c SHA256SUMS) || failed 'sha256sum -c'
@@ -189,11 +219,11 @@ step 'The next release, v0.3.5'
 make_release built2 0.3.5
 make_rpm built2 veilid-server 0.3.5 || failed 'rpmbuild'
 make_rpm built2 veilid-cli 0.3.5 || failed 'rpmbuild'
-make_drop home/incoming v0.3.5 amd64-deb job201 built2/*_amd64.deb
-make_drop home/incoming v0.3.5 arm64-deb job202 built2/*_arm64.deb
-make_drop home/incoming v0.3.5 amd64-rpm job203 built2/*.rpm
-CI_COMMIT_TAG=v0.3.5 run dist build
-run export_and_deploy
+CI_COMMIT_TAG=v0.3.5 run packages -q built2/*_amd64.deb
+CI_COMMIT_TAG=v0.3.5 run packages -q built2/*_arm64.deb
+CI_COMMIT_TAG=v0.3.5 run packages -q built2/*.rpm
+CI_COMMIT_TAG=v0.3.5 run dist
+run deploy
 run apt client update
 run apt client upgrade
 [ "$(version_of veilid-server)" = 0.3.5 ] || failed 'not upgraded'
@@ -202,8 +232,8 @@ has_rpms fedora veilid-cli=0.3.5-1 veilid-server=0.3.5-1
 proven 'apt-get upgrade, dnf upgrade: 0.3.4 to 0.3.5'
 
 step 'The same job once more'
-CI_COMMIT_TAG=v0.3.5 run dist build
-run export_and_deploy
+CI_COMMIT_TAG=v0.3.5 run dist
+run deploy
 proven 'nothing changes, and that is success'
 
 step 'Something is wrong with it'
@@ -213,7 +243,8 @@ grep -q 'Version: 0.3.5' client/var/lib/apt/lists/*Packages ||
     failed 'apt went back by itself'
 printf '  apt-get keeps the newer index that it has seen, as the warning says\n'
 run dist revert 1
-run export_and_deploy
+run dist send
+run deploy
 run apt client update
 grep -q 'Version: 0.3.5' client/var/lib/apt/lists/*Packages &&
     failed 'still there'

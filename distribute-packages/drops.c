@@ -1,0 +1,156 @@
+#include "distribute-packages/drops.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/build.h"
+#include "lib/fs.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/path.h"
+
+#define PART ".part"
+#define HALF_AGE ((int64_t)24 * 60 * 60)	/* seconds */
+
+struct inbox {
+	int dir;
+	int64_t now;
+	int64_t drop_age;	/* 0: however old they are */
+	const struct strv *served;
+	const char *release;
+};
+
+/* "v0.3.4.amd64-deb.x1": "v0.3.4", yours; NULL for other names. */
+static char *
+release_of(const char *name, bool is_half)
+{
+	size_t n = strlen(name) - (is_half ? strlen(PART) : 0);
+	char *text = mem_dupn(name, n), *dot;
+	struct build b;
+
+	dot = strrchr(text, '.');
+	if (dot != NULL && dot > text && dot[1] != '\0') {
+		*dot = '\0';
+		dot = strrchr(text, '.');
+		if (dot != NULL && dot > text && build_parse(dot + 1, &b)) {
+			*dot = '\0';
+			return text;
+		}
+	}
+	free(text);
+	return NULL;
+}
+
+static int64_t
+later(int64_t time, int dir, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return time;
+	return (int64_t)st.st_mtim.tv_sec > time ?
+	    (int64_t)st.st_mtim.tv_sec : time;
+}
+
+/* When something was last done to it; files that grow count. */
+static int64_t
+last_change(const struct inbox *in, const char *name, bool is_half)
+{
+	int64_t time = later(INT64_MIN, in->dir, name);
+	struct strv names = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	int dir = is_half ? fs_open_subdir(in->dir, name, &ignored) : -1;
+	size_t i;
+
+	if (dir < 0)
+		return time;
+	if (fs_list(dir, &names, &ignored) == 0)
+		for (i = 0; i < names.n; i++)
+			time = later(time, dir, names.v[i]);
+	strv_clear(&names);
+	close(dir);
+	return time;
+}
+
+/* Why a drop can go; NULL: it stays. */
+static const char *
+judge(const struct inbox *in, const char *name)
+{
+	bool is_half = path_ends_with(name, PART);
+	char *release = release_of(name, is_half);
+	const char *why = NULL;
+	int64_t age;
+
+	if (release == NULL)
+		return NULL;
+	age = in->now - last_change(in, name, is_half);
+	if (is_half)
+		why = age > HALF_AGE ? "never completed" : NULL;
+	else if (in->served != NULL && strv_has(in->served, name))
+		why = "its generation is live";
+	else if (in->drop_age > 0 && age > in->drop_age &&
+	    strcmp(release, in->release) != 0)
+		why = "older than drop-age";
+	free(release);
+	return why;
+}
+
+/* Under a name that does not count first: a kill leaves no drop with gaps. */
+static int
+remove_drop(const struct inbox *in, const char *name, struct err *e)
+{
+	char *part = mem_format("%s" PART, name);
+	bool is_half = path_ends_with(name, PART);
+	int status;
+
+	if (!is_half && renameat(in->dir, name, in->dir, part) == 0)
+		name = part;
+	status = fs_remove_tree(in->dir, name, e);
+	free(part);
+	return status;
+}
+
+static void
+tidy(const struct inbox *in, const char *name, bool is_dry_run)
+{
+	const char *why = judge(in, name);
+	struct err e = ERR_INIT;
+
+	if (why == NULL)
+		return;
+	if (is_dry_run)
+		log_notice("dry run: would remove drop %s (%s)", name, why);
+	else if (remove_drop(in, name, &e) < 0)
+		log_warning("drop '%s' is not needed any more: %s", name,
+		    e.text);
+	else
+		log_notice("removed drop %s (%s)", name, why);
+}
+
+void
+drops_tidy(const struct conf *conf, const struct strv *served,
+    const char *release, bool is_dry_run)
+{
+	char *path = conf_path(conf, "repository", "inbox");
+	struct inbox in = {.now = (int64_t)time(NULL), .served = served,
+	    .release = release};
+	struct strv names = STRV_INIT;
+	struct err e = ERR_INIT;
+	size_t i;
+
+	in.drop_age = conf_duration(conf, "repository", "drop-age");
+	in.dir = fs_open_dir(path, &e);
+	free(path);
+	/* packages may come from directories alone */
+	if (in.dir < 0)
+		return;
+	if (fs_list(in.dir, &names, &e) == 0)
+		for (i = 0; i < names.n; i++)
+			tidy(&in, names.v[i], is_dry_run);
+	strv_clear(&names);
+	close(in.dir);
+}

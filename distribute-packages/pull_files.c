@@ -1,0 +1,228 @@
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "distribute-packages/pull.h"
+#include "lib/clock.h"
+#include "lib/fs.h"
+#include "lib/http.h"
+#include "lib/log.h"
+#include "lib/mem.h"
+#include "lib/out.h"
+#include "lib/par.h"
+
+#define FILE_LIMIT ((uint64_t)16 << 30)	/* of one file, bytes */
+#define TRIES 3		/* of a file whose connection is cut */
+#define MOST_CLIENTS 64
+#define SHOW_BYTES ((uint64_t)4 << 20)
+
+struct pull {
+	const struct store *store;
+	const char *url;
+	bool is_dry_run;
+	const struct manifest_entry **v;	/* one for each hash */
+	size_t n;
+	pthread_mutex_t lock;
+	struct http *idle[MOST_CLIENTS];	/* each with a connection */
+	size_t n_idle;
+	atomic_size_t done;
+	atomic_size_t fetched;
+	atomic_uint_least64_t bytes;
+	atomic_bool is_over;	/* the server, or our disk, is gone */
+};
+
+/* One file on its way. */
+struct arrival {
+	struct pull *pull;
+	struct hash *hash;
+	struct out *out;
+	uint64_t shown;		/* bytes since the last look */
+};
+
+/* ------------------------------------------------------------ one file */
+
+static void
+show(struct pull *p)
+{
+	log_status("fetching: %zu of %zu files, %s", atomic_load(&p->done),
+	    p->n, log_bytes(atomic_load(&p->bytes)));
+}
+
+static int
+take(const void *data, size_t n, void *arg)
+{
+	struct arrival *a = arg;
+
+	hash_add(a->hash, data, n);
+	out_add(a->out, data, n);
+	atomic_fetch_add(&a->pull->bytes, n);
+	a->shown += n;
+	if (a->shown >= SHOW_BYTES) {
+		a->shown = 0;
+		show(a->pull);
+	}
+	return 0;
+}
+
+static int
+fetch_once(struct pull *p, struct http *h, const struct manifest_entry *f,
+    struct err *e)
+{
+	struct digest listed = {.size = 0}, got;
+	struct arrival a = {.pull = p, .hash = hash_open()};
+	int status;
+
+	memcpy(listed.sha256, f->sha256, HASH_SIZE);
+	a.out = out_object(p->store->objects, &listed);
+	status = http_get_file(h, f->path, FILE_LIMIT, take, &a, e);
+	hash_close(a.hash, got.sha256);
+	if (status == 0 && !hash_equal(got.sha256, f->sha256))
+		status = err_set(e, ERR_DATA, "'%s' does not have the hash "
+		    "that is listed", f->path);
+	if (status == 0)
+		return out_commit(a.out, e);
+	out_discard(a.out);
+	return -1;
+}
+
+static struct http *
+take_client(struct pull *p, struct err *e)
+{
+	struct http *h = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	if (p->n_idle > 0)
+		h = p->idle[--p->n_idle];
+	pthread_mutex_unlock(&p->lock);
+	return h ? h : http_open_files(p->url, e);
+}
+
+static void
+give_client(struct pull *p, struct http *h)
+{
+	pthread_mutex_lock(&p->lock);
+	if (p->n_idle < MOST_CLIENTS) {
+		p->idle[p->n_idle++] = h;
+		h = NULL;
+	}
+	pthread_mutex_unlock(&p->lock);
+	http_close(h);
+}
+
+static int
+fetch(struct pull *p, const struct manifest_entry *f, struct err *e)
+{
+	struct http *h = take_client(p, e);
+	int status = -1;
+	unsigned tries;
+
+	if (h == NULL)
+		return -1;
+	for (tries = 0; status < 0 && tries < TRIES; tries++) {
+		*e = (struct err)ERR_INIT;
+		status = fetch_once(p, h, f, e);
+		if (status < 0 && e->kind != ERR_AGAIN)
+			break;
+	}
+	give_client(p, h);
+	return status;
+}
+
+/* A kill may have left it half written, and a disk may have damaged it. */
+static bool
+is_here(const struct store *store, const struct manifest_entry *f)
+{
+	struct err ignored = ERR_INIT;
+	char hex[HASH_HEX];
+	struct digest d;
+	bool intact;
+	int fd;
+
+	hash_hex(f->sha256, hex);
+	fd = fs_open(store->objects, hex, &ignored);
+	if (fd < 0)
+		return false;
+	intact = hash_fd(fd, hex, &d, &ignored) == 0 &&
+	    hash_equal(d.sha256, f->sha256);
+	close(fd);
+	return intact;
+}
+
+/*
+ * A wrong file does not keep the others from coming, and each is reported.
+ * When the server cannot be reached, one message is enough.
+ */
+static int
+have_file(size_t i, void *arg, struct err *e)
+{
+	struct pull *p = arg;
+	const struct manifest_entry *f = p->v[i];
+	int status = 0;
+
+	if (atomic_load(&p->is_over))
+		return 0;
+	if (!is_here(p->store, f)) {
+		atomic_fetch_add(&p->fetched, 1);
+		status = p->is_dry_run ? 0 : fetch(p, f, e);
+	}
+	atomic_fetch_add(&p->done, 1);
+	show(p);
+	if (status < 0 && e->kind != ERR_DATA && e->kind != ERR_MISSING)
+		atomic_store(&p->is_over, true);
+	return status;
+}
+
+/* ------------------------------------------------------------ all of them */
+
+static int
+by_hash(const void *a, const void *b)
+{
+	const struct manifest_entry *const *x = a, *const *y = b;
+	int difference = memcmp((*x)->sha256, (*y)->sha256, HASH_SIZE);
+
+	return difference ? difference : strcmp((*x)->path, (*y)->path);
+}
+
+static void
+choose_files(struct pull *p, const struct manifest *m)
+{
+	size_t i;
+
+	p->v = mem_zero(m->n, sizeof(*p->v));
+	for (i = 0; i < m->n; i++)
+		p->v[i] = &m->v[i];
+	if (m->n > 1)
+		qsort(p->v, m->n, sizeof(*p->v), by_hash);
+	for (i = 0; i < m->n; i++)
+		if (p->n == 0 || !hash_equal(p->v[p->n - 1]->sha256,
+		    p->v[i]->sha256))
+			p->v[p->n++] = p->v[i];
+}
+
+int
+pull_files(const struct store *store, const struct manifest *m,
+    const char *url, bool is_dry_run, struct pull_tally *tally,
+    struct err *e)
+{
+	struct pull p = {.store = store, .url = url, .is_dry_run = is_dry_run};
+	int64_t began = clock_ms();
+	int status;
+
+	choose_files(&p, m);
+	pthread_mutex_init(&p.lock, NULL);
+	status = par_each(p.n, have_file, &p, e);
+	log_status("%s", "");
+	while (p.n_idle > 0)
+		http_close(p.idle[--p.n_idle]);
+	pthread_mutex_destroy(&p.lock);
+	free(p.v);
+	tally->n = atomic_load(&p.fetched);
+	tally->bytes = atomic_load(&p.bytes);
+	if (status == 0 && !is_dry_run)
+		log_notice("fetched %zu files, %s in %.1f s; %zu were here",
+		    tally->n, log_bytes(tally->bytes),
+		    (double)(clock_ms() - began) / 1000, p.n - tally->n);
+	return status;
+}
