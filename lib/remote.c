@@ -479,8 +479,9 @@ remote_round_trip(const struct remote *r)
 	struct tcp_info info = {0};
 	socklen_t size = sizeof(info);
 
+	/* with a host or a proxy between, the kernel knows the first part */
 	if (getsockopt(ssh_get_fd(r->session), IPPROTO_TCP, TCP_INFO, &info,
-	    &size) == 0 && info.tcpi_rtt > 0)
+	    &size) == 0 && info.tcpi_rtt > r->round_trip)
 		return info.tcpi_rtt;
 	return r->round_trip;
 }

@@ -55,8 +55,8 @@ void remote_close(struct remote *r);	/* accepts NULL */
 const struct sftp_stream *remote_stream(struct remote *r);
 
 /*
- * The round trip in microseconds: as the kernel has measured it, or, through a
- * ProxyCommand, what it took to open the channel.
+ * The round trip in microseconds: as the kernel has measured it, or what it
+ * took to open the channel, where that is more: there are hosts between.
  */
 unsigned remote_round_trip(const struct remote *r);
 

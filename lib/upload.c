@@ -22,7 +22,7 @@
  * One channel carries a window, 2 MiB with OpenSSH, in each round trip: on a
  * long line several carry several. On a short one two use two processors.
  */
-#define LONG_LINE_US 5000
+#define LONG_LINE_US 8000
 #define WORTH_SEVERAL ((uint64_t)16 << 20)	/* bytes */
 
 /* One drop on its way, shared by its connections. */

@@ -27,6 +27,7 @@ slow=${SLOW:-$small}	# of these for aptly and reprepro
 rpms=${RPMS:-2000}
 large=${LARGE:-20}	# packages of large_mib MiB
 large_mib=${LARGE_MIB:-50}
+upload_mib=${UPLOAD_MIB:-1024}	# one package that is sent
 memory_limit=$((64 * 1024))	# KiB
 release=v1.0
 generations=5	# that deploy-repo keeps
@@ -38,7 +39,9 @@ chattr +T "$work" 2>/dev/null || true	# spread what is made in it
 export GNUPGHOME=$work/g LC_ALL=C
 unset VEILID_CICD_CONF CI_COMMIT_TAG IS_NIGHTLY SOURCE_DATE_EPOCH
 
+pids=()
 finish() {
+    [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null || true
     gpgconf --homedir "$GNUPGHOME" --kill all 2>/dev/null || true
     rm -rf "$work"
 }
@@ -671,6 +674,84 @@ rpm_one_other() {
     rpm_createrepo "$rpmdir" --update --skip-stat
 }
 
+# ------------------------------------------------------------- by ssh
+
+# An sshd that gives sftp, one package, and a line of 40 ms to the same sshd.
+have_upload=
+need_upload() {
+    [ -z "$have_upload" ] || return 0
+    have_upload=yes
+    local d=$work/upload.d
+    say "making a package of $upload_mib MiB"
+    mkdir -p "$d/far/incoming" "$d/tree/DEBIAN" "$d/package" /run/sshd
+    dd if=/dev/urandom of="$d/tree/content" bs=1M count="$upload_mib" status=none
+    printf '%s\n' 'Package: bench-upload' 'Version: 1.0' 'Architecture: amd64' \
+        'Section: net' 'Maintainer: Bench <bench@packages.example.org>' \
+        'Description: large' >"$d/tree/DEBIAN/control"
+    dpkg-deb --root-owner-group -Znone -b "$d/tree" \
+        "$d/package/bench-upload_1.0_amd64.deb" >/dev/null
+    rm -rf "$d/tree"
+    ssh-keygen -q -t ed25519 -N '' -f "$d/host"
+    ssh-keygen -q -t ed25519 -N '' -f "$d/id"
+    upload_port=$((20000 + RANDOM % 12000))
+    cat >"$d/sshd" <<EOF
+Port $upload_port
+ListenAddress 127.0.0.1
+HostKey $d/host
+AuthorizedKeysFile $d/id.pub
+StrictModes no
+UsePAM no
+PermitRootLogin yes
+PidFile none
+Subsystem sftp internal-sftp
+ForceCommand internal-sftp -d $d/far
+EOF
+    /usr/sbin/sshd -f "$d/sshd" -D -e 2>"$d/log" &
+    pids+=($!)
+    python3 "$here/../e2e/cut_proxy.py" "$upload_port" --delay 20 >"$d/line" &
+    pids+=($!)
+    until grep -q '^ready' "$d/line" && grep -q listening "$d/log"; do
+        sleep 0.1
+    done
+    upload_line=$(sed -n 's/^ready //p' "$d/line")
+    sed "s/^/[127.0.0.1]:$upload_port /" "$d/host.pub" >"$d/hosts"
+    sed "s/^/[127.0.0.1]:$upload_line /" "$d/host.pub" >>"$d/hosts"
+    cat >>"$work/conf" <<EOF
+[orchestrator]
+host = 127.0.0.1
+user = $(id -un)
+identity-file = $d/id
+known-hosts = $d/hosts
+EOF
+}
+has_sshd() {
+    [ "$(id -u)" = 0 ] && [ -x /usr/sbin/sshd ] && return
+    say 'left out, an sshd needs root and openssh-server'
+    return 1
+}
+upload_ready() {
+    find "$work/upload.d/far/incoming" -mindepth 1 -delete
+}
+upload_ours_ready() { upload_ready; }
+upload_scp_ready() { upload_ready; }
+line_ours_ready() { upload_ready; }
+line_scp_ready() { upload_ready; }
+upload_by() {
+    ours scp-to-orchestrator -r "$release" -o "orchestrator.port=$1" \
+        "$work/upload.d/package"
+}
+scp_by() {
+    local d=$work/upload.d
+    scp -q -P "$1" -i "$d/id" -o "UserKnownHostsFile=$d/hosts" \
+        -o IdentitiesOnly=yes -c aes128-gcm@openssh.com \
+        "$d/package/bench-upload_1.0_amd64.deb" \
+        "$(id -un)@127.0.0.1:incoming/"
+}
+upload_ours() { upload_by "$upload_port"; }
+upload_scp() { scp_by "$upload_port"; }
+line_ours() { upload_by "$upload_line"; }
+line_scp() { scp_by "$upload_line"; }
+
 # ------------------------------------------------------------- the table
 
 prepare
@@ -725,6 +806,14 @@ fi
 if wanted rpm-one/createrepo_c && has_rpm; then
     need_rpm_base
     compare rpm-one createrepo_c 1.5 "$runs" '' rpm_one_ours rpm_one_other
+fi
+if wanted upload/scp && has scp && has_sshd; then
+    need_upload
+    compare upload scp 1.1 3 'ours is read back' upload_ours upload_scp
+fi
+if wanted upload-40ms/scp && has scp python3 && has_sshd; then
+    need_upload
+    compare upload-40ms scp 3 1 'ours is read back' line_ours line_scp
 fi
 [ "$rows" -gt 0 ] || exit 66
 exit "$missed"
