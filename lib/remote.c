@@ -21,6 +21,7 @@
 
 #define CONNECT_MS 30000	/* where a target does not say */
 #define STALL_MS SFTP_SILENCE_MS	/* nothing is taken for so long */
+#define GREETING_MS 300		/* most servers greet sooner */
 #define CHUNK ((size_t)256 << 10)	/* what libssh is given at once */
 #define TAKEN_LIMIT ((size_t)32 << 20)	/* bytes; more is in no flight */
 #define TEXT_LIMIT ((size_t)512)	/* of what was not asked for */
@@ -123,6 +124,19 @@ close_socket(struct remote *r)
 }
 
 /*
+ * A server speaks first; what is no greeting is seen here, before libssh reads
+ * it, and perhaps the end that follows it, in one go.
+ */
+static void
+await_greeting(struct remote *r, int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (poll(&p, 1, GREETING_MS) > 0)
+		peek(r, fd);
+}
+
+/*
  * The connection is ours, for libssh tries one address only and cannot be
  * interrupted; a ProxyCommand, which a ProxyJump becomes, is libssh's.
  */
@@ -149,6 +163,7 @@ begin(struct remote *r, int *status, struct err *e)
 		return -1;
 	r->fd = fd;
 	r->inode = inode_of(fd);
+	await_greeting(r, fd);
 	ssh_options_set(r->session, SSH_OPTIONS_FD, &fd);
 	*status = ssh_connect(r->session);
 	return 0;
