@@ -99,7 +99,7 @@ say_no_ssh(struct remote *r, struct err *e)
 	if (strstr(why, "no match for method") != NULL ||
 	    strstr(why, "version of SSH protocol") != NULL ||
 	    strstr(why, "banner") != NULL)
-		return err_set(e, ERR_PROTOCOL, "%s", why);
+		return err_set(e, ERR_PROTOCOL, "no SSH 2 with us: %s", why);
 	return remote_cut(r, is_ssh ? "exchange keys" : "wait for its greeting",
 	    e);
 }

@@ -13,7 +13,7 @@ for group in "$@"; do
         xz-utils zstd curl util-linux procps binutils ca-certificates mount \
         rpm createrepo-c dnf zypper python3 python3-libcloud openssh-server \
         openssh-sftp-server ;;
-    check) set -- "$@" podman crun cloud-init shellcheck python3-digitalocean ;;
+    check) set -- "$@" jq podman crun cloud-init shellcheck python3-digitalocean ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
     bench) set -- "$@" reprepro aptly rsync time ;;
     *) echo "deps.sh: unknown group '$group'" >&2; exit 64 ;;
