@@ -9,8 +9,8 @@ Prints "ready http://127.0.0.1:PORT" when it listens; ends on TERM, and with
 namespace of its own (unshare -n, or unshare -rn), in which it sets lo up and
 may listen on port 22 of 127.30.x.y (private) and 127.31.x.y (public).
 
-/v2/ is DigitalOcean (api_digitalocean.py), /api/v4/ GitLab (api_gitlab.py) and
-/sim/ is for the test (control.py); faults.py names what can go wrong. The same
+/v2/ is DigitalOcean (api_digitalocean.py), /api/v4/ GitLab (api_gitlab.py, and
+api_gitlab_job.py for a job's own token) and /sim/ is for the test (control.py); faults.py names what can go wrong. The same
 server also listens on 127.0.0.2, which nobody has been told of: a token that
 is seen there has been given away."""
 
@@ -33,6 +33,7 @@ from control import Control
 from api_digitalocean import DigitalOcean
 from faults import TABLE, Faults
 from api_gitlab import GitLab
+from api_gitlab_job import GitLabJob
 from machines import World
 from port22 import Port22
 from web import Answer, Request
@@ -49,6 +50,8 @@ def options():
     p.add_argument('--gitlab-scopes', default='create_runner,manage_runner,'
                    'read_api')
     p.add_argument('--project', type=int, default=42)
+    p.add_argument('--job-token', default='glcbt-test')
+    p.add_argument('--secure-files', metavar='DIR')
     p.add_argument('--log', metavar='FILE')
     p.add_argument('--boot-seconds', type=float, default=0.5)
     p.add_argument('--ssh-seconds', type=float, default=0.2)
@@ -196,7 +199,8 @@ class Simulator:
         self.world = World(opts, self.faults)
         self.control = Control(self.world, opts, self.log)
         self.apis = {'v2': (DigitalOcean(self.world, opts), opts.token),
-                     'api': (GitLab(self.world, opts), opts.gitlab_token)}
+                     'api': (GitLab(self.world, opts), opts.gitlab_token),
+                     'job': (GitLabJob(opts, self.faults), opts.job_token)}
         self.port22 = Port22(self.world, self.lock)
         self.servers = [Server(('127.0.0.1', opts.port), self)]
         port = self.servers[0].server_port
@@ -206,7 +210,10 @@ class Simulator:
         self.world.settle()
         if request.words[0] == 'sim':
             return self.control.handle(request)
-        api, right = self.apis.get(request.words[0], (None, None))
+        kind = request.words[0]
+        if kind == 'api' and 'JOB-TOKEN' in request.headers:
+            kind = 'job'
+        api, right = self.apis.get(kind, (None, None))
         token = token_of(request)
         # A test that wants to know what there is: no fault, limit or log
         quiet = self.faults.quiet = 'X-Judge' in request.headers
@@ -246,11 +253,12 @@ class Simulator:
 
 
 def token_of(request):
-    """DigitalOcean's header, GitLab's, or None."""
+    """DigitalOcean's header, GitLab's two, or None."""
     kind, _, token = request.headers.get('Authorization', '').partition(' ')
     if kind.lower() == 'bearer':
         return token.strip()
-    return request.headers.get('PRIVATE-TOKEN')
+    return request.headers.get('PRIVATE-TOKEN',
+                               request.headers.get('JOB-TOKEN'))
 
 
 def lo_up():

@@ -1,0 +1,238 @@
+# The machines of a release, set up as veilid-cicd(7) says: build orchestration
+# with a simulated DigitalOcean and GitLab, the repository server, the build
+# machines, and a user. Sourced, after world.sh, cloud.sh and rpms.sh.
+#
+#   release_world [BUILD...]   all of them; by default for the three builds
+#   has_runner TAG             a machine whose runner has that tag is online
+#   machine_of TAG             the machine behind a tag of .gitlab-ci.yml
+#   URL                        where the repository server serves
+# shellcheck shell=bash
+
+ORCHESTRATOR=orchestrator REPO=repo-server USER_MACHINE=user HOSTED=hosted
+JOB_TOKEN=glcbt-0123456789abcdef
+INBOX=/var/lib/veilid-cicd
+
+release_world() {
+    local build
+    [ $# -gt 0 ] || set -- amd64-deb arm64-deb amd64-rpm
+    WORLD_BUILDS=$*
+    world_begin
+    machine_add $ORCHESTRATOR 5
+    machine_add $REPO 3
+    machine_add $USER_MACHINE 9
+    machine_add $HOSTED 8
+    cp "$ROOT/tests/world/earthly" "$(place $HOSTED /usr/local/bin)"
+    URL=http://$(address_of $REPO)$(colon "$(ports web)" 80)
+    make_account $ORCHESTRATOR orchestrator
+    make_account $REPO repo-server
+    for build in "$@"; do make_build_machine "$build"; done
+    make_orchestrator
+    make_repo_server
+    start_cloud
+}
+
+colon() { [ "$1" = "$2" ] || echo ":$1"; }
+
+machine_of() {
+    case $1 in
+    build-orchestration) echo $ORCHESTRATOR ;;
+    repo-server) echo $REPO ;;
+    build-*) echo "$1" ;;
+    *) return 1 ;;
+    esac
+}
+
+# ------------------------------------------------- the accounts that receive
+
+# make_account MACHINE NAME: sshd with the configuration that is shipped.
+make_account() {
+    local name=$1 account=$2 inbox user=$WORLD_USER
+    inbox=$(place "$name" "$INBOX/$account/incoming")
+    mkdir -p "$inbox" "$(place "$name" /etc/ssh/authorized_keys.d)" \
+        "$(place "$name" /etc/ssh/sshd_config.d)" "$(place "$name" /run/sshd)"
+    machine_owns "$name" "$INBOX/$account/incoming"
+    [ "$WORLD" = namespaces ] || user=$(id -un)
+    sed -e "s,/var/lib/veilid-cicd,$(seen "$name" /var/lib/veilid-cicd)," \
+        -e "s,/etc/ssh/,$(seen "$name" /etc/ssh/)," \
+        -e "s,^Match User .*,Match User $user," \
+        "$ROOT/examples/sshd_config.d/veilid-cicd-$account.conf" \
+        >"$(place "$name" "/etc/ssh/sshd_config.d/veilid-cicd.conf")"
+    start_sshd "$name"
+}
+
+start_sshd() {
+    local name=$1 etc log
+    etc=$(place "$name" /etc/ssh)
+    log=$(place "$name" /run/sshd.log)
+    [ -e "$etc/host" ] || ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$etc/host"
+    cat >"$etc/sshd_config" <<END
+ListenAddress $(address_of "$name"):$(ports ssh)
+HostKey $(seen "$name" /etc/ssh/host)
+PidFile none
+LogLevel VERBOSE
+UsePAM no
+Subsystem sftp internal-sftp
+Include $(seen "$name" /etc/ssh/sshd_config.d)/*.conf
+END
+    # its own sessions are closed with it
+    [ -d /run/sshd ] || [ "$WORLD" = namespaces ] || mkdir /run/sshd
+    start_on "$name" /usr/sbin/sshd -D -e -f "$(seen "$name" /etc/ssh/sshd_config)" \
+        2>"$log"
+    until grep -q '^Server listening' "$log"; do
+        kill -0 "${PIDS[-1]}" 2>/dev/null || die "sshd of $name: $(cat "$log")"
+        sleep 0.02
+    done
+}
+
+# give_key FROM TO ACCOUNT: FROM may send to TO, whose host key it knows.
+give_key() {
+    local from=$1 to=$2 account=$3 ssh key host
+    ssh=$(place "$from" "/home/$WORLD_USER/.ssh")
+    key=$ssh/$account
+    mkdir -p "$ssh"
+    ssh-keygen -q -t ed25519 -N '' -C "$from" -f "$key"
+    host=$(address_of "$to")
+    [ "$(ports ssh)" = 22 ] || host="[$host]:$(ports ssh)"
+    echo "$host $(cut -d ' ' -f 1,2 "$(place "$to" /etc/ssh/host.pub)")" \
+        >>"$ssh/known_hosts"
+    echo "restrict,from=\"$(source_of "$from")\" $(cat "$key.pub")" \
+        >>"$(place "$to" "/etc/ssh/authorized_keys.d/veilid-cicd-$account")"
+    chmod 700 "$ssh"
+    machine_owns "$from" "/home/$WORLD_USER/.ssh"
+}
+
+source_of() {
+    case $WORLD in
+    namespaces) address_of "$1" ;;
+    loopback) echo 127.0.0.0/8 ;;
+    esac
+}
+
+# conf_remote MACHINE SECTION OF: where MACHINE sends what, for its configuration.
+conf_remote() {
+    local home
+    home=$(seen "$1" "/home/$WORLD_USER")
+    cat <<END
+[$2]
+host = $(address_of "$3")
+$([ "$(ports ssh)" = 22 ] || echo "port = $(ports ssh)")
+user = $([ "$WORLD" = namespaces ] && echo $WORLD_USER || id -un)
+identity-file = $home/.ssh/$2
+known-hosts = $home/.ssh/known_hosts
+END
+}
+
+# ------------------------------------------------------------ the machines
+
+CONF_RELEASE='[release]
+builds = %s
+packages = veilid-server veilid-cli
+'
+
+make_build_machine() {
+    local name=build-$1
+    machine_add "$name" $((${#MACHINE_ADDRESS[@]} + 10))
+    give_key "$name" $ORCHESTRATOR orchestrator
+    {
+        # shellcheck disable=SC2059
+        printf "$CONF_RELEASE" "$WORLD_BUILDS"
+        conf_remote "$name" orchestrator $ORCHESTRATOR
+    } >"$(place "$name" /etc/veilid-cicd.conf)"
+    cp "$ROOT/tests/world/earthly" "$(place "$name" /usr/local/bin)"
+}
+
+make_orchestrator() {
+    local o=$ORCHESTRATOR home conf build
+    home=$(seen $o "/home/$WORLD_USER")
+    conf=$(place $o /etc/veilid-cicd.conf)
+    give_key $o $REPO repo-server
+    make_key main
+    (umask 077
+        cp "$KEYS/main" "$(place $o "/home/$WORLD_USER/veilid-packages-key.private")"
+        echo "$CLOUD_TOKEN" >"$(place $o "/home/$WORLD_USER/digitalocean-token")"
+        echo "$CLOUD_GITLAB_TOKEN" >"$(place $o "/home/$WORLD_USER/gitlab-token")")
+    machine_owns $o "/home/$WORLD_USER"
+    {
+        # shellcheck disable=SC2059
+        printf "$CONF_RELEASE" "$WORLD_BUILDS"
+        cat <<END
+[suite stable]
+origin = packages.rehearsal.example
+description = Rehearsed packages
+[suite nightly]
+origin = packages.rehearsal.example
+description = Rehearsed packages of every night
+[repository]
+state = $home/veilid-cicd
+inbox = $(seen $o $INBOX/orchestrator/incoming)
+url = $URL
+END
+        conf_remote $o repo-server $REPO
+        cat <<END
+[digitalocean]
+api-url = CLOUD
+token-file = $home/digitalocean-token
+ssh-keys = 38852180 38632397 41187560
+tags = build-machines build-orchestration
+[gitlab]
+url = CLOUD
+token-file = $home/gitlab-token
+project = $CLOUD_PROJECT
+[enrol]
+earthly-sha256 = $(printf '%064d' 7)
+END
+        for build in $WORLD_BUILDS; do
+            printf '[machine %s]\nimage = build-%s\nrunner-tags = build-%s\nuser-data = enrol\n' \
+                "$build" "$build" "$build"
+        done
+    } >"$conf"
+}
+
+make_repo_server() {
+    local r=$REPO
+    cp "$KEYS/main.asc" "$(place $r /etc/veilid-packages-key.public)"
+    machine_owns $r /srv
+    cat >"$(place $r /etc/veilid-cicd.conf)" <<END
+[deploy]
+root = $(seen $r /srv)
+inbox = $(seen $r $INBOX/repo-server/incoming)
+trusted-key = $(seen $r /etc/veilid-packages-key.public)
+url = $URL
+END
+    start_web
+}
+
+start_web() {
+    local r=$REPO dir
+    dir=$(seen $r /run)
+    cat >"$(place $r /run/nginx.conf)" <<END
+daemon off; master_process off; pid $dir/nginx.pid; error_log $dir/web.err info;
+user root; worker_processes 1;
+events { worker_connections 64; }
+http { access_log $dir/web.log; client_body_temp_path $dir/a;
+proxy_temp_path $dir/b; fastcgi_temp_path $dir/c; uwsgi_temp_path $dir/d;
+scgi_temp_path $dir/e; default_type application/octet-stream;
+server { listen $(address_of $r):$(ports web); root $(seen $r /srv); autoindex on;
+location ~ /\\. { deny all; } } }
+END
+    start_on $r nginx -c "$dir/nginx.conf" -e "$dir/web.err" 2>/dev/null
+    until as_root_on $r curl -s -o /dev/null --noproxy '*' "$URL/"; do
+        kill -0 "${PIDS[-1]}" 2>/dev/null ||
+            die "nginx: $(tail -n 3 "$(place $r /run/web.err)")"
+        sleep 0.05
+    done
+}
+
+# The API is served on build orchestration itself: without TLS, the tool talks
+# to loopback alone.
+start_cloud() {
+    CLOUD_IN=${MACHINE_PID[$ORCHESTRATOR]:-} cloud_start --boot-seconds 1 \
+        --job-token "$JOB_TOKEN"
+    sed -i "s,CLOUD\$,$CLOUD," "$(place $ORCHESTRATOR /etc/veilid-cicd.conf)"
+}
+
+# has_runner TAG: GitLab has one that is online and takes jobs with that tag.
+has_runner() {
+    cloud_runners | awk -v tag="$1" '$2 == "online" && $3 == "active" &&
+        index(" " $0 " ", tag) { found = 1 } END { exit !found }'
+}
