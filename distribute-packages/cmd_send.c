@@ -1,5 +1,6 @@
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/send.h"
+#include "lib/job_log.h"
 
 int
 cmd_send(const struct tool_call *call, struct err *e)
@@ -18,5 +19,6 @@ cmd_build_and_send(const struct tool_call *call, struct err *e)
 		    call->args[0]);
 	if (cmd_build_for(call, true, &coming, e) < 0)
 		return -1;
+	job_log_next("send");
 	return send_newest(call, call->is_dry_run ? coming : 0, e);
 }

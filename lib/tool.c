@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
+#include "lib/job_log.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/path.h"
@@ -231,19 +232,23 @@ run_verb(const struct tool *tool, const struct options *o, char **args,
 	if (conf == NULL)
 		return -1;
 	call.conf = conf;
+	if (!common.is_quiet)
+		job_log_section(tool->name, verb->name);
 	status = verb->run(&call, e);
 	conf_free(conf);
 	return status;
 }
 
 static int
-finish(int status, struct err *e)
+finish(const struct tool *tool, int status, struct err *e)
 {
-	if (status == 0 && fflush(stdout) == EOF)
+	if (fflush(stdout) == EOF && status == 0)
 		status = err_sys(e, "write to standard output");
+	job_log_end();
 	if (status == 0)
 		return EX_OK;
 	log_error("%s", e->text);
+	job_log_advice(tool->name, e->kind);
 	if (e->kind == ERR_SIGNAL)
 		cleanup_die_by_signal();
 	return (int)e->kind;
@@ -281,5 +286,5 @@ tool_main(const struct tool *tool, int argc, char **argv)
 	else if (status == 0)
 		status = run_verb(tool, &o, argv + optind, &e);
 	clear_lists(&o);
-	return finish(status, &e);
+	return finish(tool, status, &e);
 }

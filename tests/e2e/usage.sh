@@ -29,6 +29,31 @@ test_usage_errors() {
     expect 64 'no serial and no verb' deploy nonsense
 }
 
+# In a job of GitLab, messages fold, and a failure ends with what to do.
+test_a_job_folds_what_the_tools_say() {
+    local e=$'\033[0K' t
+    make_release p 0.3.4
+    dist build -r v0.3.4 --from p 2>here || die "$(cat here)"
+    grep -q section here && die 'sections, and this is no job'
+    export GITLAB_CI=true
+    must dist refresh
+    [[ $(head -n 1 err) == "${e}section_start:"[0-9]*":distribute-packages."*$'\r'"${e}distribute-packages refresh" ]] ||
+        die "$(head -n 1 err)"
+    [[ $(tail -n 1 err) == "${e}section_end:"[0-9]*":$(
+        sed -n '1s/.*section_start:[0-9]*:\([^\r]*\).*/\1/p' err)"$'\r'"$e" ]] ||
+        die "$(tail -n 1 err)"
+    must dist -q list
+    [ ! -s err ] || die "-q says $(cat err)"
+    expect 66 '' deploy
+    t=$(tail -n 2 err)
+    [[ $t == 'deploy-repo: error: '*$'\n''deploy-repo: what to do: run the job that makes'* ]] ||
+        die "$t"
+    # both halves of what CI runs, and the second fails
+    expect 78 '' env CI_COMMIT_TAG=v0.3.5 "$BUILD/bin/distribute-packages" -c conf \
+        -o 'release.builds=amd64-deb'
+    grep -q 'what to do: mend the configuration' err || die "$(cat err)"
+}
+
 test_configuration_errors() {
     local line
     printf '[suit stable]\norigin = x\n' >bad
