@@ -5,7 +5,10 @@
 #   make rehearse    a whole release on loopback, with real clients
 #   make bench       speed, as ratios against what else there is
 #   make lint        warnings, style, manuals, layers
+#   make rehearse-pipeline   the same by .gitlab-ci.yml and gitlab-ci-local
 #   make fuzz SECS=60   make install DESTDIR= PREFIX=   make deps   make clean
+#   make install-scripts DIR=.../scripts/cicd   the names of the shell scripts
+#                that these tools replace, for pipelines that call them
 #
 # MODE=asan (address and undefined behaviour), tsan (threads), debug; CC=clang.
 # DEPS=no: install nothing, for a machine whose packages are managed elsewhere.
@@ -42,8 +45,8 @@ UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check rehearse bench lint fuzz install deps deps-build \
-	clean
+.PHONY: all tests check rehearse rehearse-pipeline bench lint fuzz install \
+	install-scripts deps deps-build clean
 
 all: $(BINARIES) $(LIB)
 
@@ -89,7 +92,7 @@ tests: all $(UNIT_TESTS)
 
 check: deps
 ifeq ($(DEPS),yes)
-	@tests/deps.sh check
+	@tests/deps.sh check pipeline
 endif
 	@$(MAKE) --no-print-directory DEPS=no tests
 	@BUILD=$(BUILD) tests/run.sh '$(T)'
@@ -97,6 +100,13 @@ endif
 rehearse: deps
 	@$(MAKE) --no-print-directory DEPS=no all
 	@BUILD=$(BUILD) tests/rehearse.sh
+
+rehearse-pipeline: deps
+ifeq ($(DEPS),yes)
+	@tests/deps.sh pipeline
+endif
+	@$(MAKE) --no-print-directory DEPS=no all
+	@BUILD=$(BUILD) tests/rehearse-pipeline.sh
 
 bench:
 ifeq ($(DEPS),yes)
@@ -141,6 +151,18 @@ install: all
 	for t in $(TOOLS); do install -m 644 man/completions.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$t || \
 	    exit 1; done
+
+SCRIPTS = build-orchestration/build-machine-ctl \
+	build-orchestration/distribute-packages \
+	build-machine/scp-to-orchestrator repo-server/deploy-repo
+
+install-scripts:
+	$(if $(DIR),,$(error DIR is not set: make install-scripts \
+	    DIR=.../scripts/cicd))
+	for s in $(SCRIPTS); do \
+	    install -d "$(DIR)/$${s%/*}" && \
+	    printf '#!/bin/sh\nexec %s "$$@"\n' "$${s#*/}" >"$(DIR)/$$s.sh" && \
+	    chmod 755 "$(DIR)/$$s.sh" || exit 1; done
 
 clean:
 	rm -rf build

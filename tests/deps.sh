@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, with apt, those Debian packages that are missing.
 #
-#   tests/deps.sh GROUP...      build, test, check, lint, bench
+#   tests/deps.sh GROUP...      build, test, check, pipeline, lint, bench
 set -eu
 
 for group in "$@"; do
@@ -12,8 +12,9 @@ for group in "$@"; do
     test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
         xz-utils zstd curl util-linux procps binutils ca-certificates mount \
         rpm createrepo-c dnf zypper python3 python3-libcloud openssh-server \
-        openssh-sftp-server ;;
-    check) set -- "$@" jq podman crun cloud-init shellcheck python3-digitalocean ;;
+        openssh-client openssh-sftp-server iproute2 jq ;;
+    check) set -- "$@" podman crun cloud-init shellcheck python3-digitalocean ;;
+    pipeline) set -- "$@" nodejs npm rsync git ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
     bench) set -- "$@" reprepro aptly rsync time ;;
     *) echo "deps.sh: unknown group '$group'" >&2; exit 64 ;;
@@ -44,6 +45,8 @@ for package in "$@"; do
         ! grep -q '^VERSION_ID="12"' /etc/os-release; then
         continue
     fi
+    # where nodejs is not Debian's, it has npm in it
+    if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) ||
         state=none
     if [ "$package" = libssh-dev ] && [ "$state" = installed ] &&

@@ -4,7 +4,8 @@
 #
 #   cloud_start [OPTION...]   starts it, with options of tests/sim/cloud.py;
 #                             sets CLOUD, its URL. It ends with the test.
-#                             CLOUD_IN: a process whose namespace it shares
+#                             CLOUD_IN: a process whose namespace it shares,
+#                             or "here": ours
 #   cloud_conf [BUILD...]     adds what it needs to $T/conf; by default for
 #                             amd64-deb arm64-deb amd64-rpm
 #   machines ARG...           build-machine-ctl, where it can reach all that
@@ -17,9 +18,14 @@ CLOUD_GITLAB_TOKEN=glpat-0123456789abcdef
 CLOUD_PROJECT=42
 
 cloud_start() {
-    local how
+    local how ways=('unshare -n' 'unshare -rn' '')
+    case ${CLOUD_IN:-} in
+    '') ;;
+    here) ways=('') ;;
+    *) ways=("nsenter -t $CLOUD_IN -n") ;;
+    esac
     : >"$T/cloud.log"
-    for how in ${CLOUD_IN:+"nsenter -t $CLOUD_IN -n"} 'unshare -n' 'unshare -rn' ''; do
+    for how in "${ways[@]}"; do
         # shellcheck disable=SC2086
         [ -z "$how" ] || $how true 2>/dev/null || continue
         # the pid stays the same: unshare becomes the simulator

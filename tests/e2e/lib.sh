@@ -360,6 +360,9 @@ EOF
     die "nginx does not start: $(tail -n 3 "$T/web/err")"
 }
 
+# Before the name of a client: how it comes to where it sees the server.
+CLIENT=(env)
+
 # ------------------------------------------------------- an apt client
 
 # apt_root NAME URL [SUITE [KEY]]: a throw-away root, $T/NAME, whose apt knows
@@ -402,7 +405,7 @@ apt() {
     local r=$T/$1 any=() status
     shift
     [ "$1" != update ] || any=(--error-on=any)
-    APT_CONFIG=$r/apt.conf apt-get "${any[@]}" "$@" >"$T/apt.out" 2>"$T/apt.err"
+    APT_CONFIG=$r/apt.conf "${CLIENT[@]}" apt-get "${any[@]}" "$@" >"$T/apt.out" 2>"$T/apt.err"
     status=$?
     cat "$T/apt.out" "$T/apt.err" >&2
     [ "$status" = 0 ] && ! grep -qE '^[WNE]: ' "$T/apt.err"
@@ -453,7 +456,7 @@ REPO_FILE=rpm/stable/x86_64/veilid-stable-x86_64-rpm.repo
 dnf_root() {
     local r=$T/$1
     mkdir -p "$r"/{repos,cache,log,state,root}
-    curl -fsS -o "$r/repos/veilid.repo" "$WEB/$REPO_FILE" || die "no .repo file"
+    "${CLIENT[@]}" curl -fsS -o "$r/repos/veilid.repo" "$WEB/$REPO_FILE" || die "no .repo file"
     printf '[main]\nplugins=0\n' >"$r/conf"
 }
 
@@ -461,7 +464,7 @@ dnf_root() {
 dnf() {
     local r=$T/$1 status
     shift
-    command dnf -y -c "$r/conf" --installroot "$r/root" --releasever 9 \
+    "${CLIENT[@]}" dnf -y -c "$r/conf" --installroot "$r/root" --releasever 9 \
         --forcearch x86_64 --setopt "reposdir=$r/repos" \
         --setopt "cachedir=$r/cache" --setopt "logdir=$r/log" \
         --setopt "persistdir=$r/state" "$@" >"$r.out" 2>&1 </dev/null
@@ -481,7 +484,7 @@ zypper() {
     local r=$T/$1 status
     shift
     mkdir -p "$r/root"
-    command zypper --root "$r/root" --non-interactive \
+    "${CLIENT[@]}" zypper --root "$r/root" --non-interactive \
         --gpg-auto-import-keys "$@" >"$r.out" 2>&1 </dev/null
     status=$?
     cat "$r.out" >&2

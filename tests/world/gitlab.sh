@@ -59,9 +59,7 @@ project_git() {
 
 gitlab_commit() {
     VERSION=$1
-    mkdir -p "$PROJECT/veilid-core"
-    printf '[package]\nname = "veilid-core"\nversion = "%s"\nedition = "2021"\n' \
-        "$1" >"$PROJECT/veilid-core/Cargo.toml"
+    checkout "$PROJECT" "$VERSION"
     printf 'target/\n.gitlab-ci-local*\n' >"$PROJECT/.gitignore"
     project_git add -A
     project_git commit -q --allow-empty -m "Version $1"
@@ -99,14 +97,14 @@ gitlab() {
         --file .gitlab-ci-local.yml --no-json-schema-validation "$@"
 }
 
-# "job tag retries": who takes which, and what an exit status of 75 is worth.
+# "job tag": who takes which; and how often an exit status of 75 is tried again.
 gitlab_jobs() {
     gitlab --preview "$@" 2>"$W/gitlab/preview.err" | awk '
-        function out() { if (job != "") print job, tag, again ? max : 0 }
-        /^[^ #]/ { out(); job = $1; sub(/:$/, "", job); tag = "-"; max = again = 0 }
+        /^[^ #]/ { job = $1; sub(/:$/, "", job) }
         /^  [a-z_]+:/ { part = $1 }
-        part == "tags:" && /^    - / { tag = $2 }
-        part == "retry:" && $1 == "max:" { max = $2 }
-        part == "retry:" && $2 == "75" { again = 1 }
-        END { out() }' >"$W/gitlab/jobs"
+        part == "tags:" && /^    - / { print job, $2 }' >"$W/gitlab/jobs"
+    awk '/^[^ #]/ { part = $1 }
+        part == "default:" && $1 == "max:" { max = $2 }
+        part == "default:" && /exit_codes: \[75\]/ { print max }' \
+        "$PROJECT/.gitlab-ci.yml" >"$W/gitlab/retries"
 }

@@ -74,8 +74,7 @@ UsePAM no
 Subsystem sftp internal-sftp
 Include $(seen "$name" /etc/ssh/sshd_config.d)/*.conf
 END
-    # its own sessions are closed with it
-    [ -d /run/sshd ] || [ "$WORLD" = namespaces ] || mkdir /run/sshd
+    [ "$WORLD" = namespaces ] || world_makes /run/sshd
     start_on "$name" /usr/sbin/sshd -D -e -f "$(seen "$name" /etc/ssh/sshd_config)" \
         2>"$log"
     until grep -q '^Server listening' "$log"; do
@@ -226,7 +225,7 @@ END
 # The API is served on build orchestration itself: without TLS, the tool talks
 # to loopback alone.
 start_cloud() {
-    CLOUD_IN=${MACHINE_PID[$ORCHESTRATOR]:-} cloud_start --boot-seconds 1 \
+    CLOUD_IN=${MACHINE_PID[$ORCHESTRATOR]:-here} cloud_start --boot-seconds 1 \
         --job-token "$JOB_TOKEN"
     sed -i "s,CLOUD\$,$CLOUD," "$(place $ORCHESTRATOR /etc/veilid-cicd.conf)"
 }
@@ -235,4 +234,11 @@ start_cloud() {
 has_runner() {
     cloud_runners | awk -v tag="$1" '$2 == "online" && $3 == "active" &&
         index(" " $0 " ", tag) { found = 1 } END { exit !found }'
+}
+
+# checkout DIR VERSION: the sources of that version, as far as builds read them.
+checkout() {
+    mkdir -p "$1/veilid-core"
+    printf '[package]\nname = "veilid-core"\nversion = "%s"\nedition = "2021"\n' \
+        "$2" >"$1/veilid-core/Cargo.toml"
 }

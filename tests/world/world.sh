@@ -1,7 +1,6 @@
 # The machines of a release, as namespaces of this one: each has a network
-# address, an /etc, a /home, a /srv, a /run, a /var/lib of its own, the tools as
-# `make install` puts them, and a user gitlab-runner. Sourced, after
-# tests/e2e/lib.sh.
+# address, an /etc, a /home, a /srv, a /run, a /var/lib of its own, the tools in
+# /usr/local/bin, and a user gitlab-runner. Sourced, after tests/e2e/lib.sh.
 #
 #   world_begin              $W, where all of it lies
 #   machine_add NAME ADDRESS one more: 10.116.0.ADDRESS
@@ -45,10 +44,7 @@ world_begin() {
         WORLD=loopback
         world_begin_loopback
     fi
-    mkdir -p "$W/usr/local"
-    make -s -C "$ROOT" install BUILD="$BUILD" DEPS=no DESTDIR="$W" \
-        PREFIX=/usr/local >"$W/install.log" 2>&1 ||
-        die "make install: $(tail -n 3 "$W/install.log")"
+    PATH=$PATH:/usr/sbin:/sbin
 }
 
 # A chroot of sshd must lie beneath directories that root alone can change.
@@ -110,7 +106,7 @@ machine_add() {
     for place in $WORLD_PLACES; do mkdir -p "$dir/$place"; done
     mkdir -p "$dir/home/$WORLD_USER"
     chmod 1777 "$dir/tmp"
-    cp -al "$W/usr/local/." "$dir/usr/local"
+    install -D -t "$dir/usr/local/bin" "$BUILD"/bin/*
     if [ "$WORLD" = namespaces ]; then
         machine_etc "$dir"
         machine_start "$name" "$dir"
@@ -207,11 +203,15 @@ machine_command() {
 }
 WITH=()
 
+# world_makes DIR: outside of $W, and gone with it.
+world_makes() { mkdir "$1" 2>/dev/null && WORLD_MADE+=("$1"); }
+WORLD_MADE=()
+
 # The processes end with PIDS, the namespaces with them.
 world_end() {
     local pid
     for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null; done
     for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
     PIDS=()
-    rm -rf "$W"
+    rm -rf "$W" "${WORLD_MADE[@]}"
 }
