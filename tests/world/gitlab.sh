@@ -84,9 +84,11 @@ pipeline() {
     # a service is a container, and there are none here
     sed -e '/^ *services:/,/^ *- docker/d' "$PROJECT/.gitlab-ci.yml" \
         >"$PROJECT/.gitlab-ci-local.yml"
+    # each pipeline begins in fresh checkouts
+    rm -rf "$PROJECT/.gitlab-ci-local"
     gitlab_jobs "${how[@]}"
-    gitlab "${how[@]}" --force-shell-executor --shell-isolation "$@" \
-        >"$W/gitlab/log" 2>&1
+    gitlab "${how[@]}" --force-shell-executor --shell-isolation \
+        --no-artifacts-to-source "$@" >"$W/gitlab/log" 2>&1
 }
 
 # By its arguments in the project's directory, in an environment of its own.
