@@ -126,7 +126,8 @@ ledger_compare(const struct ledger *l, const char *path,
 		return 0;
 	if (!hash_equal(old->content, content))
 		return err_set(e, ERR_DATA, "'%s' was published with other "
-		    "content: give the package a new version", path);
+		    "content: give the package a new version; if this is "
+		    "the same one, only built again, go on with send", path);
 	return old->state == LEDGER_LIVE;
 }
 

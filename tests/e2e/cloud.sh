@@ -25,6 +25,7 @@ cloud_start() {
     *) ways=("nsenter -t $CLOUD_IN -n") ;;
     esac
     : >"$T/cloud.log"
+    : >"$T/cloud.out"
     for how in "${ways[@]}"; do
         # shellcheck disable=SC2086
         [ -z "$how" ] || $how true 2>/dev/null || continue

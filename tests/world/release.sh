@@ -6,6 +6,7 @@
 #   has_runner TAG             a machine whose runner has that tag is online
 #   machine_of TAG             the machine behind a tag of .gitlab-ci.yml
 #   URL                        where the repository server serves
+#   SECURE_FILES               set before: a directory, GitLab's secure files
 # shellcheck shell=bash
 
 ORCHESTRATOR=orchestrator REPO=repo-server USER_MACHINE=user HOSTED=hosted
@@ -75,12 +76,23 @@ Subsystem sftp internal-sftp
 Include $(seen "$name" /etc/ssh/sshd_config.d)/*.conf
 END
     [ "$WORLD" = namespaces ] || world_makes /run/sshd
+    : >"$log"
     start_on "$name" /usr/sbin/sshd -D -e -f "$(seen "$name" /etc/ssh/sshd_config)" \
         2>"$log"
+    MACHINE_SSHD[$name]=${PIDS[-1]}
     until grep -q '^Server listening' "$log"; do
         kill -0 "${PIDS[-1]}" 2>/dev/null || die "sshd of $name: $(cat "$log")"
         sleep 0.02
     done
+}
+
+# machine_sshd NAME STOP|START: nobody gets in any more, and again.
+declare -A MACHINE_SSHD
+machine_sshd() {
+    case $2 in
+    STOP) kill "${MACHINE_SSHD[$1]}"; wait "${MACHINE_SSHD[$1]}" 2>/dev/null ;;
+    START) start_sshd "$1" ;;
+    esac
 }
 
 # give_key FROM TO ACCOUNT: FROM may send to TO, whose host key it knows.
@@ -226,7 +238,7 @@ END
 # to loopback alone.
 start_cloud() {
     CLOUD_IN=${MACHINE_PID[$ORCHESTRATOR]:-here} cloud_start --boot-seconds 1 \
-        --job-token "$JOB_TOKEN"
+        --job-token "$JOB_TOKEN" ${SECURE_FILES:+--secure-files "$SECURE_FILES"}
     sed -i "s,CLOUD\$,$CLOUD," "$(place $ORCHESTRATOR /etc/veilid-cicd.conf)"
 }
 
