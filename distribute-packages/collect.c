@@ -20,6 +20,8 @@ struct file {
 struct collecting {
 	const struct collect_options *options;
 	struct strv allowed;	/* names and patterns */
+	struct strv published;	/* drops that generations were made of */
+	bool is_published;	/* one of them served for this release */
 	struct place *places;
 	size_t n_places;
 	struct file *files;
@@ -56,6 +58,27 @@ add_file(struct collecting *c, const char *name, uint64_t size)
 
 /* ------------------------------------------------------- finding the files */
 
+/*
+ * A job that runs again finds no drop where deployment has ended meanwhile:
+ * drops that have served are removed.
+ */
+static bool
+was_published(struct collecting *c, const char *build)
+{
+	char *prefix = mem_format("%s.%s.", c->options->release, build);
+	size_t i;
+
+	for (i = 0; i < c->published.n; i++)
+		if (path_starts_with(c->published.v[i], prefix))
+			break;
+	free(prefix);
+	if (i == c->published.n)
+		return false;
+	log_notice("build %s: drop %s was published already", build,
+	    c->published.v[i]);
+	return c->is_published = true;
+}
+
 static int
 find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 {
@@ -67,6 +90,8 @@ find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 
 	if (name == NULL && e->kind != ERR_NONE)
 		return -1;
+	if (name == NULL && was_published(c, build))
+		return 0;
 	if (name == NULL)
 		return err_set(e, ERR_MISSING, "no complete drop of build %s "
 		    "of release %s in the inbox: run its job again, or give "
@@ -98,6 +123,11 @@ find_drops(struct collecting *c, const struct strv *builds, struct err *e)
 	free(path);
 	if (inbox < 0)
 		return err_wrap(e, "[repository] inbox");
+	if (store_drops(&c->options->p->store, UINT64_MAX, &c->published,
+	    e) < 0) {
+		close(inbox);
+		return -1;
+	}
 	for (i = 0; i < builds->n; i++) {
 		one = (struct err)ERR_INIT;
 		if (find_drop(c, inbox, builds->v[i], &one) == 0)
@@ -224,6 +254,7 @@ collecting_clear(struct collecting *c)
 	free(c->places);
 	free(c->files);
 	strv_clear(&c->allowed);
+	strv_clear(&c->published);
 }
 
 static int
@@ -271,10 +302,10 @@ collect(const struct collect_options *o, struct collection *result,
 	conf_list(o->p->conf, "release", "builds", &builds);
 	conf_list(o->p->conf, "release", "packages", &c.allowed);
 	status = find_files(&c, &builds, e);
-	if (status == 0 && c.n_files == 0)
+	if (status == 0 && c.n_files == 0 && !c.is_published)
 		status = err_set(e, ERR_MISSING, "no package of release %s",
 		    o->release);
-	if (status == 0) {
+	if (status == 0 && c.n_files > 0) {
 		c.items = mem_zero(c.n_files, sizeof(*c.items));
 		result->v = c.items;
 		result->n = c.n_files;

@@ -130,6 +130,30 @@ test_a_missing_build_is_refused() {
         dist build -r v0.3.4 --from home/incoming/v0.3.4.amd64-deb.a1
 }
 
+# The job of build runs again when its drops have served, and are gone.
+test_drops_that_have_served() {
+    make_release p 0.3.4
+    make_release q 0.3.5
+    make_drop home/incoming v0.3.4 amd64-deb x1 p/*_amd64.deb
+    make_drop home/incoming v0.3.4 arm64-deb x1 p/*_arm64.deb
+    must dist build -r v0.3.4
+    rm -r home/incoming/v0.3.4.*
+    expect 0 'build amd64-deb: drop v0.3.4.amd64-deb.x1 was published already' \
+        dist build -r v0.3.4
+    grep -q 'nothing to do: generation 1' err || die "$(cat err)"
+    expect 66 'no complete drop of build amd64-deb of release v0.3.5' \
+        dist build -r v0.3.5
+    expect 66 'no package of release v0.3.5' dist build -r v0.3.5 --partial
+    # one build was late
+    make_drop home/incoming v0.3.5 amd64-deb y1 q/*_amd64.deb
+    must dist build -r v0.3.5 --partial
+    rm -r home/incoming/v0.3.5.*
+    make_drop home/incoming v0.3.5 arm64-deb y1 q/*_arm64.deb
+    expect 0 'build amd64-deb: drop v0.3.5.amd64-deb.y1 was published' \
+        dist build -r v0.3.5
+    [ "$(dist list 2>/dev/null | cut -f5 | grep -cFx 0.3.5)" = 4 ] || die "$(dist list)"
+}
+
 test_a_drop_must_hold_what_it_lists() {
     make_release p 0.3.4
     make_drop home/incoming v0.3.4 arm64-deb a1 p/*arm64.deb
