@@ -15,20 +15,14 @@ server also listens on 127.0.0.2, which nobody has been told of: a token that
 is seen there has been given away."""
 
 import argparse
-import ctypes
 import fcntl
-import http.server
-import json
-import os
 import resource
-import signal
 import socket
 import struct
-import sys
 import threading
 import time
-import traceback
 
+import serve
 from control import Control
 from api_digitalocean import DigitalOcean
 from faults import TABLE, Faults
@@ -36,10 +30,7 @@ from api_gitlab import GitLab
 from api_gitlab_job import GitLabJob
 from machines import World
 from port22 import Port22
-from web import Answer, Request
-
-PR_SET_PDEATHSIG = 1
-BODY_MOST = 8 << 20
+from web import Answer
 
 
 def options():
@@ -68,133 +59,12 @@ def options():
     return p.parse_args()
 
 
-class Log:
-    def __init__(self, path):
-        self.lines = []
-        self.file = open(path, 'a', encoding='utf-8') if path else None
-
-    def add(self, **line):
-        self.lines.append(line)
-        if self.file:
-            self.file.write(json.dumps(line) + '\n')
-            self.file.flush()
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = 'HTTP/1.1'
-    # One segment for head and body: else Nagle and delayed acknowledgements
-    # make every answer take 40 ms.
-    wbufsize = -1
-    disable_nagle_algorithm = True
-
-    def version_string(self):
-        return 'cloud'
-
-    def log_message(self, format, *args):
-        pass
-
-    def handle_expect_100(self):
-        super().handle_expect_100()
-        self.wfile.flush()      # which nothing else does: it is buffered
-        return True
-
-    def do(self):
-        try:
-            length = int(self.headers.get('Content-Length', '0'))
-        except ValueError:
-            length = BODY_MOST + 1
-        if length > BODY_MOST:
-            self.close_connection = True
-            return self.send(Answer(413))
-        if 'chunked' in self.headers.get('Transfer-Encoding', ''):
-            self.close_connection = True
-            return self.send(Answer(411))
-        request = Request(self.command, self.path, self.headers,
-                          self.rfile.read(length), self.server.server_port)
-        try:
-            with self.server.sim.lock:
-                answer = self.server.sim.answer(request, self)
-        except Exception:
-            traceback.print_exc()
-            answer = Answer(599, 'the simulator is wrong\n')
-        return self.send(answer)
-
-    do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do
-
-    def send(self, answer):
-        if answer.delay and self.server.sim.stopping.wait(answer.delay):
-            return
-        if answer.how == 'stall':
-            self.stall()
-        if answer.how in ('stall', 'reset'):
-            self.close_connection = True
-            self.server.to_reset.add(self.connection)
-            return
-        body = answer.bytes()
-        headers = {'Content-Type': 'application/json; charset=utf-8',
-                   **answer.headers}
-        if answer.status != 204:
-            headers['Content-Length'] = str(len(body))
-        if self.close_connection or answer.how == 'cut':
-            headers['Connection'] = 'close'
-        self.send_response(answer.status)
-        for key, value in headers.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command != 'HEAD' and answer.status != 204:
-            self.wfile.write(body[:len(body) // 2] if answer.how == 'cut'
-                             else body)
-        self.wfile.flush()
-        if answer.how == 'cut':
-            self.close_connection = True
-
-    def stall(self):
-        """Until the client gives up, or we do."""
-        self.connection.settimeout(0.2)
-        while not self.server.sim.stopping.is_set():
-            try:
-                if not self.connection.recv(1):
-                    return
-            except TimeoutError:
-                pass
-            except OSError:
-                return
-
-
-class Server(http.server.ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-    allow_reuse_address = True
-
-    def __init__(self, address, sim):
-        self.sim = sim
-        self.to_reset = set()
-        self.serial = 0
-        super().__init__(address, Handler)
-
-    def shutdown_request(self, request):
-        # A FIN before it would make an orderly end of what is to be a reset.
-        if request in self.to_reset:
-            self.to_reset.discard(request)
-            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
-                               struct.pack('ii', 1, 0))
-            request.close()
-        else:
-            super().shutdown_request(request)
-
-    def handle_error(self, request, client_address):
-        """Clients go away: that is what they are tested for."""
-        if not isinstance(sys.exc_info()[1], OSError):
-            super().handle_error(request, client_address)
-
-
 class Simulator:
     def __init__(self, opts):
         self.options = opts
         self.lock = threading.RLock()
         self.stopping = threading.Event()
-        self.log = Log(opts.log)
+        self.log = serve.Log(opts.log)
         self.faults = Faults()
         self.world = World(opts, self.faults)
         self.control = Control(self.world, opts, self.log)
@@ -202,9 +72,9 @@ class Simulator:
                      'api': (GitLab(self.world, opts), opts.gitlab_token),
                      'job': (GitLabJob(opts, self.faults), opts.job_token)}
         self.port22 = Port22(self.world, self.lock)
-        self.servers = [Server(('127.0.0.1', opts.port), self)]
+        self.servers = [serve.Server(('127.0.0.1', opts.port), self)]
         port = self.servers[0].server_port
-        self.servers.append(Server(('127.0.0.2', port), self))
+        self.servers.append(serve.Server(('127.0.0.2', port), self))
 
     def answer(self, request, handler):
         self.world.settle()
@@ -236,20 +106,8 @@ class Simulator:
 
     def run(self):
         self.port22.start()
-        for server in self.servers:
-            threading.Thread(target=server.serve_forever, args=(0.1,),
-                             daemon=True).start()
-        print('ready http://127.0.0.1:%d' % self.servers[0].server_port,
-              flush=True)
-        parent = os.getppid()
-        while not self.stopping.wait(0.25):
-            if self.options.with_parent and os.getppid() != parent:
-                break
-        self.stopping.set()
+        serve.run(self, self.servers, self.options.with_parent)
         self.port22.stop()
-        for server in self.servers:
-            server.shutdown()
-            server.server_close()
 
 
 def token_of(request):
@@ -277,18 +135,12 @@ def main():
         for name, text in TABLE.items():
             print('%-32s %s' % (name, text))
         return
-    if opts.with_parent:
-        parent = os.getppid()
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            return
+    if opts.with_parent and not serve.end_with_parent():
+        return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     lo_up()
-    sim = Simulator(opts)
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda *_: sim.stopping.set())
-    sim.run()
+    Simulator(opts).run()
 
 
 if __name__ == '__main__':

@@ -86,14 +86,15 @@ TABLE = {
 
 
 class Faults:
-    def __init__(self):
+    def __init__(self, table=TABLE):    # which faults there are
+        self.table = table
         self.on = {}
         self.taken = []     # since the request began, for the log
         self.quiet = False  # the test itself is asking: no fault is for it
 
     def switch(self, name, count=None, seconds=None, to=None):
         """Switches a fault on, or off with count 0. False: no such fault."""
-        if name not in TABLE:
+        if name not in self.table:
             return False
         if count == 0:
             self.on.pop(name, None)
