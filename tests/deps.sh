@@ -12,9 +12,9 @@ for group in "$@"; do
     test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
         xz-utils zstd curl util-linux procps binutils ca-certificates mount \
         rpm createrepo-c dnf zypper python3 python3-libcloud openssh-server \
-        openssh-client openssh-sftp-server iproute2 jq ;;
+        openssh-client openssh-sftp-server iproute2 jq python3-yaml git ;;
     check) set -- "$@" podman crun cloud-init shellcheck python3-digitalocean \
-        python3-yaml cargo python3-build python3-poetry-core python3-pip twine ;;
+        cargo python3-build python3-poetry-core python3-pip twine ;;
     pipeline) set -- "$@" nodejs npm rsync git ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
     bench) set -- "$@" reprepro aptly rsync time ;;

@@ -21,6 +21,8 @@ cd "$(dirname "$0")/.." || exit 1
 . tests/e2e/cloud.sh
 # shellcheck source=tests/world/world.sh
 . tests/world/world.sh
+# shellcheck source=tests/world/registries.sh
+. tests/world/registries.sh
 # shellcheck source=tests/world/release.sh
 . tests/world/release.sh
 # shellcheck source=tests/world/transcript.sh
@@ -49,6 +51,19 @@ job() {
     WITH=("CI_COMMIT_TAG=$TAG" "CI_COMMIT_SHA=${TAG}000") IN=$(seen "$1" "$2")
     # shellcheck disable=SC2086
     run "$1" $3
+    WITH=() IN=
+}
+
+# publish JOB: its text is that of .gitlab-ci.yml.
+publish() {
+    local dir=/home/$WORLD_USER/builds/$TAG
+    python3 -B "$ROOT/tests/world/job_text.py" "$ROOT/.gitlab-ci.yml" "$1" \
+        >"$(place build-amd64-deb "$dir/$1")" || failed "$1"
+    WITH=("CI_COMMIT_TAG=$TAG" RELEASE_PATH=release NO_COLOR=1 "${JOB_VARIABLES[@]}")
+    IN=$(seen build-amd64-deb "$dir")
+    prompt build-amd64-deb "the job $1"
+    on build-amd64-deb bash "$1" >"$T/run.out" 2>&1
+    shown $? "$W/build-amd64-deb"
     WITH=() IN=
 }
 
@@ -105,6 +120,16 @@ step 'Each builds, and sends what it built'
 for machine in build-amd64-deb build-arm64-deb build-amd64-rpm; do build $machine; done
 job build-amd64-rpm "/home/$WORLD_USER/builds/$TAG" scp-to-orchestrator
 proven 'checked, sent, proven there; the same again sends nothing'
+
+step 'Crates and the Python module'
+publish publish_crates
+publish publish_python
+publish publish_crates
+note "in the registries: $(registry_state "$CRATES" | cut -d ' ' -f 1 | xargs) $(
+    registry_state "$PYTHON" | cut -d ' ' -f 1 | xargs)"
+[ "$(registry_state "$CRATES" | wc -l)" = 2 ] && [ "$(registry_state "$PYTHON" | wc -l)" = 2 ] ||
+    failed 'not all is there'
+proven 'in their order; what is there already is success'
 
 step 'Distribute'
 tagged $ORCHESTRATOR distribute-packages

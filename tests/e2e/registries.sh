@@ -4,19 +4,17 @@
 # what arrived there is judged by cargo and pip.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=tests/pipeline/registries.sh
-. "$(dirname "$0")/../pipeline/registries.sh"
+# shellcheck source=tests/world/registries.sh
+. "$(dirname "$0")/../world/registries.sh"
 
 PIPELINE=$ROOT/.gitlab-ci.yml
-grep -qs '^publish_crates:' "$PIPELINE" ||
-    PIPELINE=$ROOT/tests/pipeline/publish.yml.part
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 # ----------------------------------------------------------------- helpers
 
 # sources VERSION: the checkout, $T/tree.
 sources() {
-    bash "$ROOT/tests/pipeline/sample.sh" tree "$1"
+    bash "$ROOT/tests/world/sample.sh" tree "$1"
     must commit
 }
 
@@ -48,7 +46,7 @@ job() {
     local name=$1 status
     shift
     [ -d spies ] || spies
-    python3 "$ROOT/tests/pipeline/job_text.py" "$PIPELINE" "$name" >"$name.sh" ||
+    python3 "$ROOT/tests/world/job_text.py" "$PIPELINE" "$name" >"$name.sh" ||
         die "$PIPELINE has no $name"
     # nobody need wait as long as for a public registry
     (cd tree && env -i PATH="$T/spies:$PATH" HOME="$HOME" LC_ALL=C.UTF-8 \
@@ -148,7 +146,7 @@ test_first_and_second_run() {
 test_shellcheck_accepts_the_text() {
     local name
     for name in publish_crates publish_python; do
-        python3 "$ROOT/tests/pipeline/job_text.py" "$PIPELINE" $name >$name.sh
+        python3 "$ROOT/tests/world/job_text.py" "$PIPELINE" $name >$name.sh
         must shellcheck -s bash $name.sh
     done
 }

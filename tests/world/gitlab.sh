@@ -42,6 +42,9 @@ CI_PROJECT_ID: "$CLOUD_PROJECT"
 CI_API_V4_URL: $CLOUD/api/v4
 CI_JOB_TOKEN: $JOB_TOKEN
 CI_DEFAULT_BRANCH: main
+$(for variable in "${JOB_VARIABLES[@]}"; do
+        echo "${variable%%=*}: \"${variable#*=}\""
+    done)
 END
     gitlab_state
 }
@@ -60,7 +63,7 @@ project_git() {
 gitlab_commit() {
     VERSION=$1
     checkout "$PROJECT" "$VERSION"
-    printf 'target/\n.gitlab-ci-local*\n' >"$PROJECT/.gitignore"
+    echo '.gitlab-ci-local*' >>"$PROJECT/.gitignore"
     project_git add -A
     project_git commit -q --allow-empty -m "Version $1"
 }

@@ -1,6 +1,7 @@
 # The machines of a release, set up as veilid-cicd(7) says: build orchestration
 # with a simulated DigitalOcean and GitLab, the repository server, the build
-# machines, and a user. Sourced, after world.sh, cloud.sh and rpms.sh.
+# machines, registries, and a user. Sourced, after cloud.sh, world.sh and
+# registries.sh.
 #
 #   release_world [BUILD...]   all of them; by default for the three builds
 #   has_runner TAG             a machine whose runner has that tag is online
@@ -30,6 +31,7 @@ release_world() {
     make_orchestrator
     make_repo_server
     start_cloud
+    start_registries
 }
 
 colon() { [ "$1" = "$2" ] || echo ":$1"; }
@@ -149,7 +151,21 @@ make_build_machine() {
         printf "$CONF_RELEASE" "$WORLD_BUILDS"
         conf_remote "$name" orchestrator $ORCHESTRATOR
     } >"$(place "$name" /etc/veilid-cicd.conf)"
-    cp "$ROOT/tests/world/earthly" "$(place "$name" /usr/local/bin)"
+    make_builders "$name"
+}
+
+# Earthly always has its stand-in. cargo and twine have theirs where they are
+# not installed, or where PUBLISHERS is "stand-ins", which are faster.
+make_builders() {
+    local bin here=$ROOT/tests/world
+    bin=$(place "$1" /usr/local/bin)
+    cp "$here/earthly" "$bin"
+    if [ "${PUBLISHERS:-}" != stand-ins ] && [ -x /usr/bin/cargo ] &&
+        [ -x /usr/bin/twine ] && [ -x /usr/bin/pyproject-build ]; then
+        return
+    fi
+    cp "$here/cargo" "$here/twine" "$bin"
+    cp "$here/twine" "$bin/pyproject-build"
 }
 
 make_orchestrator() {
@@ -242,15 +258,30 @@ start_cloud() {
     sed -i "s,CLOUD\$,$CLOUD," "$(place $ORCHESTRATOR /etc/veilid-cicd.conf)"
 }
 
+# Of crates and of Python packages, on the build machine that publishes: without
+# TLS, cargo too talks to loopback alone. Sets JOB_VARIABLES, what GitLab would
+# hand to the jobs; the tokens are protected variables there.
+start_registries() {
+    local home variable
+    REGISTRY_WAY=()
+    [ "$WORLD" = loopback ] ||
+        REGISTRY_WAY=(nsenter -t "${MACHINE_PID[build-amd64-deb]}" -n)
+    registries_start
+    home=/home/$WORLD_USER
+    mkdir -p "$(place build-amd64-deb $home/.cargo)"
+    cp "$T/cargo/config.toml" "$(place build-amd64-deb $home/.cargo)"
+    machine_owns build-amd64-deb $home
+    JOB_VARIABLES=("CARGO_REGISTRY_TOKEN=$CRATES_TOKEN" "TWINE_PASSWORD=$PYTHON_TOKEN")
+    for variable in "${REGISTRY_ENV[@]}"; do
+        case $variable in CARGO_HOME=*) ;; *) JOB_VARIABLES+=("$variable") ;; esac
+    done
+}
+
 # has_runner TAG: GitLab has one that is online and takes jobs with that tag.
 has_runner() {
     cloud_runners | awk -v tag="$1" '$2 == "online" && $3 == "active" &&
         index(" " $0 " ", tag) { found = 1 } END { exit !found }'
 }
 
-# checkout DIR VERSION: the sources of that version, as far as builds read them.
-checkout() {
-    mkdir -p "$1/veilid-core"
-    printf '[package]\nname = "veilid-core"\nversion = "%s"\nedition = "2021"\n' \
-        "$2" >"$1/veilid-core/Cargo.toml"
-}
+# checkout DIR VERSION: the sources of that version, as far as jobs read them.
+checkout() { bash "$ROOT/tests/world/sample.sh" "$1" "$2"; }

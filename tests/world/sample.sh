@@ -3,7 +3,7 @@
 # at it: a cargo workspace of veilid-tools and veilid-core, which needs it, and
 # veilid-python, built by poetry-core. Nothing in it comes from elsewhere.
 #
-#   tests/pipeline/sample.sh DIR VERSION
+#   tests/world/sample.sh DIR VERSION
 #
 # The build script of veilid-core refuses to run where it could see a token.
 set -eu
