@@ -193,10 +193,9 @@ test_tokens_that_do_not_serve() {
     ends 78 'TWINE_PASSWORD is not set: add it' publish_python TWINE_PASSWORD=
     published crates ''
     published python ''
-    both_publish
     # what is there already needs none that is right
+    ends 0 'is published' publish_crates
     ends 0 'there already' publish_crates CARGO_REGISTRY_TOKEN=not-the-token
-    ends 0 'there already' publish_python TWINE_PASSWORD=not-the-token
 }
 
 test_down_then_up() {
@@ -214,8 +213,7 @@ test_down_then_up() {
     registry_fault "$PYTHON" down 0
     published crates ''
     published python ''
-    both_publish
-    all_published
+    ends 0 'veilid-core 0.3.4 is published' publish_crates
 }
 
 # The index answers, but the door for uploads is closed.
@@ -241,11 +239,13 @@ test_answers_that_are_lost_or_wrong() {
         rm -rf tree
         sources 0.3.4
         registry_fault "$CRATES" $fault null
+        ends 0 'veilid-core 0.3.4 is published' publish_crates
+        published crates veilid-core veilid-tools
+        rm -rf cargo
+        # after a 503 twine asks again by itself
+        [ $fault != upload-503-after-accept ] || continue
         registry_fault "$PYTHON" $fault null
-        both_publish
-        all_published
-        cargo_uses_it 0.3.4
-        rm -rf cargo user
+        ends 0 'veilid-0.3.4.tar.gz is published' publish_python
     done
 }
 
