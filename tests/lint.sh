@@ -133,7 +133,7 @@ check_cppcheck() {
 declare -A layers=(
     [base]='mem err buf path base64'
     [os]='log cleanup clock secret conf fs hash out gzip archive run sandbox pgp
-        keyring signer par background report job_log tool'
+        keyring signer par background report job tool'
     [net]='json http sftp remote upload'
     [pkg]='deb control manifest drop release build tree rpm repodata
         package'

@@ -49,15 +49,14 @@ machine_of() {
 
 # make_account MACHINE NAME: sshd with the configuration that is shipped.
 make_account() {
-    local name=$1 account=$2 inbox user=$WORLD_USER
+    local name=$1 account=$2 inbox
     inbox=$(place "$name" "$INBOX/$account/incoming")
     mkdir -p "$inbox" "$(place "$name" /etc/ssh/authorized_keys.d)" \
         "$(place "$name" /etc/ssh/sshd_config.d)" "$(place "$name" /run/sshd)"
     machine_owns "$name" "$INBOX/$account/incoming"
-    [ "$WORLD" = namespaces ] || user=$(id -un)
     sed -e "s,/var/lib/veilid-cicd,$(seen "$name" /var/lib/veilid-cicd)," \
         -e "s,/etc/ssh/,$(seen "$name" /etc/ssh/)," \
-        -e "s,^Match User .*,Match User $user," \
+        -e "s,^Match User .*,Match User $(account_of_drops)," \
         "$ROOT/examples/sshd_config.d/veilid-cicd-$account.conf" \
         >"$(place "$name" "/etc/ssh/sshd_config.d/veilid-cicd.conf")"
     start_sshd "$name"
@@ -121,6 +120,13 @@ source_of() {
     esac
 }
 
+account_of_drops() {
+    case $WORLD in
+    namespaces) echo "$WORLD_USER" ;;
+    loopback) id -un ;;
+    esac
+}
+
 # conf_remote MACHINE SECTION OF: where MACHINE sends what, for its configuration.
 conf_remote() {
     local home
@@ -129,7 +135,7 @@ conf_remote() {
 [$2]
 host = $(address_of "$3")
 $([ "$(ports ssh)" = 22 ] || echo "port = $(ports ssh)")
-user = $([ "$WORLD" = namespaces ] && echo $WORLD_USER || id -un)
+user = $(account_of_drops)
 identity-file = $home/.ssh/$2
 known-hosts = $home/.ssh/known_hosts
 END
@@ -263,14 +269,14 @@ start_cloud() {
 # hand to the jobs; the tokens are protected variables there.
 start_registries() {
     local home variable
-    REGISTRY_WAY=()
+    # shellcheck disable=SC2034  # for registries.sh
     [ "$WORLD" = loopback ] ||
         REGISTRY_WAY=(nsenter -t "${MACHINE_PID[build-amd64-deb]}" -n)
     registries_start
     home=/home/$WORLD_USER
-    mkdir -p "$(place build-amd64-deb $home/.cargo)"
-    cp "$T/cargo/config.toml" "$(place build-amd64-deb $home/.cargo)"
-    machine_owns build-amd64-deb $home
+    mkdir -p "$(place build-amd64-deb "$home/.cargo")"
+    cp "$T/cargo/config.toml" "$(place build-amd64-deb "$home/.cargo")"
+    machine_owns build-amd64-deb "$home"
     JOB_VARIABLES=("CARGO_REGISTRY_TOKEN=$CRATES_TOKEN" "TWINE_PASSWORD=$PYTHON_TOKEN")
     for variable in "${REGISTRY_ENV[@]}"; do
         case $variable in CARGO_HOME=*) ;; *) JOB_VARIABLES+=("$variable") ;; esac
