@@ -37,7 +37,7 @@ LDLIBS = -larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto
 
 TOOLS = build-machine-ctl scp-to-orchestrator distribute-packages deploy-repo
 MANUALS = $(wildcard man/*.[0-9])
-EXAMPLES = $(wildcard examples/*.* examples/*/*.conf)
+EXAMPLES = $(wildcard examples/*.service examples/*.timer examples/*/*.conf)
 LIB = $(BUILD)/libveilid-cicd.a
 LIB_OBJECTS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
 BINARIES = $(TOOLS:%=$(BUILD)/bin/%)
