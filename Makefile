@@ -37,6 +37,7 @@ LDLIBS = -larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto
 
 TOOLS = build-machine-ctl scp-to-orchestrator distribute-packages deploy-repo
 MANUALS = $(wildcard man/*.[0-9])
+EXAMPLES = $(wildcard examples/*.service examples/*.timer examples/*/*.conf)
 LIB = $(BUILD)/libveilid-cicd.a
 LIB_OBJECTS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
 BINARIES = $(TOOLS:%=$(BUILD)/bin/%)
@@ -135,11 +136,9 @@ install: all
 	install $(BINARIES) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 veilid-cicd.conf.example README.md CHANGES LICENSE \
 	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd
-	install -d $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples/sshd_config.d
-	install -m 644 $(wildcard examples/*.service examples/*.timer) \
-	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples
-	install -m 644 $(wildcard examples/sshd_config.d/*.conf) \
-	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples/sshd_config.d
+	for f in $(EXAMPLES); do \
+	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/$$f || \
+	    exit 1; done
 	install -d $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
 	install -m 644 distribute-packages/container/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder

@@ -88,8 +88,8 @@ intake_judge(struct intake *in, struct err *e)
 
 /* --------------------------------------------------------------- placing */
 
-static bool
-is_live(const struct intake *in, const struct manifest_entry *f)
+bool
+intake_is_live(const struct intake *in, const struct manifest_entry *f)
 {
 	const struct manifest_entry *same = manifest_find(&in->live.manifest,
 	    f->path);
@@ -129,7 +129,8 @@ intake_file(struct intake *in, size_t index, int *at, struct digest *d,
 	char *parent;
 
 	*at = -1;
-	if (is_live(in, &in->in.manifest.v[index]) && is_intact(in, index))
+	if (intake_is_live(in, &in->in.manifest.v[index]) &&
+	    is_intact(in, index))
 		return out_nowhere(d);
 
 	if (fs_make_parents(in->dir, path, e) < 0)
@@ -180,148 +181,6 @@ intake_file_done(struct intake *in, size_t index, struct out *o, int at,
 	return status;
 }
 
-/* A file that some generation here has, or that was just placed. */
-struct source {
-	uint8_t sha256[HASH_SIZE];
-	uint64_t serial;	/* 0: in the new generation itself */
-	const char *path;
-};
-
-struct sources {
-	struct kept *kept;
-	size_t n_kept;
-	struct source *v;	/* by hash */
-	size_t n;
-};
-
-static int
-by_hash(const void *a, const void *b)
-{
-	const struct source *x = a, *y = b;
-
-	return memcmp(x->sha256, y->sha256, HASH_SIZE);
-}
-
-static void
-add_sources(struct sources *s, const struct manifest *m, uint64_t serial,
-    const bool *only)
-{
-	size_t i;
-
-	s->v = mem_resize(s->v, s->n + m->n, sizeof(*s->v));
-	for (i = 0; i < m->n; i++) {
-		if (only != NULL && !only[i])
-			continue;
-		memcpy(s->v[s->n].sha256, m->v[i].sha256, HASH_SIZE);
-		s->v[s->n].serial = serial;
-		s->v[s->n++].path = m->v[i].path;
-	}
-}
-
-/* Only needed when the live generation has not got the file at its path. */
-static int
-load_sources(struct intake *in, struct sources *s, struct err *e)
-{
-	uint64_t *serials;
-	size_t n, i;
-	int status = 0;
-
-	if (site_serials(in->site, &serials, &n, e) < 0)
-		return -1;
-	s->kept = mem_zero(n, sizeof(*s->kept));
-	for (i = 0; i < n && status == 0; i++) {
-		status = site_load(in->site, serials[i], &s->kept[i], e);
-		s->n_kept++;
-		if (status == 0)
-			add_sources(s, &s->kept[i].manifest, serials[i], NULL);
-	}
-	free(serials);
-	add_sources(s, &in->in.manifest, 0, in->placed);
-	if (s->n > 1)
-		qsort(s->v, s->n, sizeof(*s->v), by_hash);
-	return status;
-}
-
-static void
-sources_clear(struct sources *s)
-{
-	size_t i;
-
-	for (i = 0; i < s->n_kept; i++)
-		kept_clear(&s->kept[i]);
-	free(s->kept);
-	free(s->v);
-}
-
-static int
-link_from(struct intake *in, uint64_t serial, const char *from,
-    const char *path, struct err *e)
-{
-	char name[SERIAL_TEXT + PATH_LIMIT + 2];
-
-	if (serial == 0)
-		snprintf(name, sizeof(name), "%s/%s", in->name, from);
-	else
-		snprintf(name, sizeof(name), "%" PRIu64 "/%s", serial, from);
-	if (linkat(in->site->releases, name, in->dir, path, 0) < 0)
-		return err_sys(e, "link '%s' to '%s'", name, path);
-	return 0;
-}
-
-static int
-link_by_hash(struct intake *in, struct sources *s,
-    const struct manifest_entry *f, struct err *e)
-{
-	struct source key = {.serial = 0}, *found;
-
-	if (s->kept == NULL && load_sources(in, s, e) < 0)
-		return -1;
-	memcpy(key.sha256, f->sha256, HASH_SIZE);
-	found = s->n == 0 ? NULL :
-	    bsearch(&key, s->v, s->n, sizeof(*s->v), by_hash);
-	if (found == NULL)
-		return err_set(e, ERR_DATA, "'%s' is listed, but neither sent "
-		    "nor in a generation that is kept here", f->path);
-	return link_from(in, found->serial, found->path, f->path, e);
-}
-
-/* True if a and b lie in the same directory. */
-static bool
-same_parent(const char *a, const char *b)
-{
-	size_t n = (size_t)(path_base(a) - a);
-
-	return n == (size_t)(path_base(b) - b) && memcmp(a, b, n) == 0;
-}
-
-/* What was not sent is linked from the generations that are here. */
-static int
-link_rest(struct intake *in, struct err *e)
-{
-	const struct manifest *m = &in->in.manifest;
-	const struct manifest_entry *f;
-	struct sources sources = {NULL, 0, NULL, 0};
-	const char *before = "";
-	int status = 0;
-	size_t i;
-
-	for (i = 0; i < m->n && status == 0; i++) {
-		if (in->placed[i] || in->reused[i])
-			continue;
-		f = &m->v[i];
-		if (!same_parent(before, f->path))
-			status = fs_make_parents(in->dir, f->path, e);
-		before = f->path;
-		if (status == 0 && is_live(in, f))
-			status = link_from(in, in->site->live, f->path,
-			    f->path, e);
-		else if (status == 0)
-			status = link_by_hash(in, &sources, f, e);
-	}
-	sources_clear(&sources);
-	return status;
-}
-
 static int
 write_manifest(struct intake *in, struct err *e)
 {
@@ -341,7 +200,7 @@ intake_complete(struct intake *in, struct err *e)
 	struct tree tree = {.manifest = &in->in.manifest,
 	    .known = &in->live.manifest};
 
-	if (link_rest(in, e) < 0 || write_manifest(in, e) < 0)
+	if (intake_link_rest(in, e) < 0 || write_manifest(in, e) < 0)
 		return -1;
 	tree.dir = in->dir;
 	return tree_check(&tree, in->trusted, (int64_t)time(NULL), e);

@@ -40,6 +40,12 @@ void intake_clear(struct intake *in);
 
 int intake_judge(struct intake *in, struct err *e);
 int intake_complete(struct intake *in, struct err *e);
+/* What was not sent is linked from the generations that are here. */
+int intake_link_rest(struct intake *in, struct err *e);
+/* True if the live generation has it at this path with this hash. */
+bool intake_is_live(const struct intake *in, const struct manifest_entry *f);
+/* All that fd has yet; ends early when a signal has come. */
+int intake_copy(int fd, const char *path, struct out *o, struct err *e);
 /*
  * Opens the file that the listed path is to become; *at is its directory. A
  * file that the live generation has is only hashed: it will be linked.

@@ -41,8 +41,8 @@ note_file(const char *path, const struct stat *st, void *arg, struct err *e)
 	return 0;
 }
 
-static int
-copy(int fd, const char *path, struct out *o, struct err *e)
+int
+intake_copy(int fd, const char *path, struct out *o, struct err *e)
 {
 	char *chunk = mem_alloc(CHUNK);
 	int status = 0;
@@ -84,7 +84,7 @@ take_file(size_t i, void *arg, struct err *e)
 		close(fd);
 		return -1;
 	}
-	if (copy(fd, path, o, e) < 0) {
+	if (intake_copy(fd, path, o, e) < 0) {
 		out_discard(o);
 		if (at >= 0)
 			close(at);

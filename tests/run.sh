@@ -74,12 +74,13 @@ run() {
 # Those that wait for most of their time run beside the others, with keys of
 # their own: an agent of gpg's serves one test at a time.
 waiting='cloud_sim enrol machines machines_faults machines_kill machines_scale
-    machines_secrets scp_faults'
+    machines_secrets recovery scp_faults'
 beside=() alone=()
 for test in tests/e2e/*.sh; do
     name=e2e/$(basename "$test" .sh)
     # lib.sh and the like are sourced by the others
-    case $name in e2e/lib | e2e/rpms | e2e/cloud | e2e/sshd) continue ;; esac
+    case $name in e2e/lib | e2e/rpms | e2e/cloud | e2e/sshd | e2e/manual | \
+        e2e/operation) continue ;; esac
     case " ${SKIP:-} " in *" ${name#e2e/} "*) continue ;; esac
     case $name in *"$only"*) ;; *) continue ;; esac
     case " ${waiting//$'\n'/ } " in

@@ -330,32 +330,52 @@ tar_tree() {
 
 # ------------------------------------------------------- a web server
 
-# web_start ROOT [EXTRA]: nginx on a free port of loopback; sets $WEB.
+# The server that examples/ ships, for what is here: address and root differ,
+# and EXTRA comes first. Without TLS, which needs a certificate.
+web_site() {
+    local address=$1 root=$2 extra=${3:-}
+    sed -e '/listen \[::\]/d' -e '/listen 443/d' -e '/ssl_/d' \
+        -e "s|listen 80;|listen $address;|" \
+        -e "s|root /srv;|root $root; $extra|" \
+        "$ROOT/examples/nginx/veilid-cicd.conf"
+}
+
+# web_run NAME ADDRESS: nginx on what stands on stdin, below http; it answers at
+# ADDRESS, or this fails. Not behind a pipe, where PIDS would be lost.
+web_run() {
+    local d=$T/$1
+    mkdir -p "$d"
+    {
+        echo "daemon off; master_process off; pid $d/pid; user root;
+error_log $d/err info; worker_processes 1; events { worker_connections 64; }
+http { access_log $d/access; client_body_temp_path $d/a;
+proxy_temp_path $d/b; fastcgi_temp_path $d/c; uwsgi_temp_path $d/d;
+scgi_temp_path $d/e;"
+        cat
+        echo '}'
+    } >"$d/conf"
+    nginx -c "$d/conf" -e "$d/err" 2>/dev/null &
+    PIDS+=($!)
+    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+        if curl -s -o /dev/null "http://$2/"; then
+            : >"$d/access"      # this was not a client
+            return 0
+        fi
+        kill -0 "${PIDS[-1]}" 2>/dev/null || return 1
+        sleep 0.1
+    done
+    return 1
+}
+
+# web_start ROOT [EXTRA]: that server on a free port of loopback; sets $WEB.
 web_start() {
-    local root=$1 extra=${2:-} port try
-    mkdir -p "$T/web"
+    local port try
     for try in 1 2 3 4 5 6 7 8; do
         port=$((20000 + (RANDOM + try) % 12000))
-        cat >"$T/web/conf" <<EOF
-daemon off; master_process off; pid $T/web/pid; error_log $T/web/err info;
-user root; worker_processes 1;
-events { worker_connections 64; }
-http { access_log $T/web/access; client_body_temp_path $T/web/a;
-proxy_temp_path $T/web/b; fastcgi_temp_path $T/web/c; uwsgi_temp_path $T/web/d;
-scgi_temp_path $T/web/e; default_type application/octet-stream;
-server { listen 127.0.0.1:$port; root $root; autoindex on;
-location ~ /\\. { deny all; } $extra } }
-EOF
-        nginx -c "$T/web/conf" -e "$T/web/err" 2>/dev/null &
-        PIDS+=($!)
-        for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-            if curl -s -o /dev/null "http://127.0.0.1:$port/"; then
-                export WEB=http://127.0.0.1:$port
-                return
-            fi
-            kill -0 "${PIDS[-1]}" 2>/dev/null || break
-            sleep 0.1
-        done
+        if web_run web "127.0.0.1:$port" < <(web_site "127.0.0.1:$port" "$@"); then
+            export WEB=http://127.0.0.1:$port
+            return
+        fi
     done
     die "nginx does not start: $(tail -n 3 "$T/web/err")"
 }
