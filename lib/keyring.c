@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -18,12 +16,11 @@
 
 #include "lib/buf.h"
 #include "lib/fs.h"
+#include "lib/keyring_end.h"
 #include "lib/mem.h"
 #include "lib/path.h"
-#include "lib/run.h"
 
 #define PREFIX "veilid-cicd-keys."
-#define KILL_PATIENCE 2000	/* milliseconds */
 #define STALE_SECONDS 60	/* a directory without a lock is left over */
 
 const char *const keyring_places[] = {"/run/user", "/dev/shm", NULL};
@@ -60,101 +57,7 @@ find_place(void)
 	return is_in_memory("/dev/shm") ? "/dev/shm" : NULL;
 }
 
-/* ------------------------------------------------------ the end of a home */
-
-/* True if the process was started for this home: gpg, or its agent. */
-static bool
-works_for(int proc, const char *pid, const char *home)
-{
-	char *path = mem_format("%s/cmdline", pid), line[4096];
-	struct stat st;
-	ssize_t n = 0, at;
-	int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
-
-	free(path);
-	if (fd < 0)
-		return false;
-	if (fstat(fd, &st) == 0 && st.st_uid == geteuid())
-		n = read(fd, line, sizeof(line) - 1);
-	close(fd);
-	line[n > 0 ? n : 0] = '\0';
-	for (at = 0; at < n; at += (ssize_t)strlen(line + at) + 1)
-		if (strcmp(line + at, home) == 0)
-			return true;
-	return false;
-}
-
-static bool
-kill_process(pid_t pid)
-{
-	struct pollfd ended = {.events = POLLIN};
-
-	ended.fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (ended.fd < 0)
-		return false;
-	/* It keeps nothing but what is removed anyway. */
-	syscall(SYS_pidfd_send_signal, ended.fd, SIGKILL, NULL, 0);
-	poll(&ended, 1, KILL_PATIENCE);
-	close(ended.fd);
-	return true;
-}
-
-/*
- * Ends all that works for this home. A gpg that was interrupted may just be
- * starting the agent, so its socket tells too little: the processes do.
- */
-static size_t
-kill_workers(const char *home)
-{
-	struct strv names = STRV_INIT;
-	struct err ignored = ERR_INIT;
-	int proc = fs_open_dir("/proc", &ignored);
-	size_t i, killed = 0;
-
-	if (proc < 0)
-		return 0;
-	(void)fs_list(proc, &names, &ignored);
-	for (i = 0; i < names.n; i++)
-		if (names.v[i][0] >= '1' && names.v[i][0] <= '9' &&
-		    works_for(proc, names.v[i], home))
-			killed += kill_process((pid_t)atol(names.v[i]));
-	strv_clear(&names);
-	close(proc);
-	return killed;
-}
-
-/* gpg puts sockets beneath /run/user/UID where that exists. */
-static void
-remove_sockets(const char *home)
-{
-	const char *argv[] = {"gpgconf", "--homedir", home,
-	    "--remove-socketdir", NULL};
-	struct err ignored = ERR_INIT;
-	char runtime[64];
-
-	snprintf(runtime, sizeof(runtime), "/run/user/%u",
-	    (unsigned)geteuid());
-	if (access(runtime, F_OK) == 0)
-		(void)run_wait(argv, NULL, &ignored);
-}
-
-static void
-remove_home(const char *home)
-{
-	static const struct timespec pause = {.tv_nsec = 5000000};
-	struct err ignored = ERR_INIT;
-	int i;
-
-	if (kill_workers(home) > 1)
-		nanosleep(&pause, NULL);	/* what they were starting */
-	remove_sockets(home);
-	for (i = 0; i < 10; i++) {
-		(void)fs_remove_tree(AT_FDCWD, home, &ignored);
-		if (kill_workers(home) == 0 && access(home, F_OK) < 0)
-			break;
-		nanosleep(&pause, NULL);
-	}
-}
+/* ------------------------------------------------- what was left over */
 
 /*
  * One that was killed before it made the lock left an empty directory. Its
@@ -185,7 +88,7 @@ remove_if_stale(const char *home)
 		goto out;
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		goto out;
-	remove_home(home);
+	keyring_end(home);
 out:
 	if (fd >= 0)
 		close(fd);
@@ -247,7 +150,7 @@ keep(const char *home, int alive, int lock)
 	syscall(SYS_close_range, 5U, ~0U, 0U);
 	while (read(3, &byte, 1) < 0 && errno == EINTR)
 		;
-	remove_home(home);
+	keyring_end(home);
 	_exit(0);
 }
 
