@@ -247,6 +247,8 @@ write_request(struct gitlab *g, struct runner *r, struct http_request *request)
 	json_add_string(j, "tag_list", buf_cstr(&tags));
 	json_add_bool(j, "run_untagged", false);
 	json_add_bool(j, "locked", true);
+	json_add_string(j, "access_level", strcmp(conf_get(g->conf, "gitlab",
+	    "runner-access"), "all") == 0 ? "not_protected" : "ref_protected");
 	request->method = HTTP_POST;
 	request->path = mem_dup(API "/user/runners");
 	json_print(j, &request->body);

@@ -79,6 +79,7 @@ const struct conf_key conf_schema[] = {
 	{"gitlab", "url", CONF_URL, "https://gitlab.com", NULL},
 	{"gitlab", "token-file", CONF_PATH, NULL, NULL},
 	{"gitlab", "project", CONF_WORD, NULL, NULL},
+	{"gitlab", "runner-access", CONF_CHOICE, "protected", "protected all"},
 
 	{"enrol", "packages", CONF_LIST,
 	    "ca-certificates curl git gnupg docker.io", NULL},

@@ -388,6 +388,7 @@ state = json.load(sys.stdin)
 r, d = state["runners"][-1], state["droplets"][-1]
 assert r["run_untagged"] is False and r["locked"] is True, r
 assert r["runner_type"] == "project_type", r
+assert r["access_level"] == "ref_protected", r
 assert r["token"] in d["user_data"], d' || die 'its runner'
     # adopted, with its runner
     must machines create --wait runner amd64-deb
@@ -398,6 +399,9 @@ assert r["token"] in d["user_data"], d' || die 'its runner'
     grep -n . order | sed "s/$id/RUNNER/" | grep RUNNER | cut -d ' ' -f 1,2 >got
     is "$(head -n 1 got | cut -d : -f 2)" 'PUT /api/v4/runners/RUNNER'
     is "$(tail -n 1 got | cut -d : -f 2)" 'DELETE /api/v4/runners/RUNNER'
+    must machines -o gitlab.runner-access=all create --wait runner amd64-deb
+    cloud_state | grep -q '"access_level": *"not_protected"' || die 'access'
+    must machines delete amd64-deb
     # the droplet between them
     is "$(grep '^DELETE' order | head -n 1 | cut -c -19)" 'DELETE /v2/droplets'
     cloud_fault runner-never-online 1

@@ -149,6 +149,9 @@ class GitLab:
             missing('project_id is invalid')
         if project != self.options.project:
             refuse(400, '400 Bad request - Missing/invalid scope')
+        if given.get('access_level', 'not_protected') not in (
+                'not_protected', 'ref_protected'):
+            missing('access_level does not have a valid value')
         if len(given.get('maintenance_note') or '') > 1024:
             refuse(400, '400 Bad request - Maintainer note is too long '
                    '(maximum is 1024 characters)')
