@@ -9,8 +9,9 @@ for group in "$@"; do
     build) set -- "$@" gcc libc6-dev make pkg-config libarchive-dev \
         libgpgme-dev libcurl4-openssl-dev libcjson-dev libinih-dev \
         zlib1g-dev libssl-dev libssh-dev gnupg gpg gpg-agent ;;
-    test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light openssl \
-        xz-utils zstd curl util-linux procps binutils ca-certificates mount \
+    test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
+        openssl xz-utils zstd bzip2 cpio curl util-linux procps binutils \
+        ca-certificates mount \
         rpm createrepo-c dnf zypper python3 python3-libcloud openssh-server \
         openssh-client openssh-sftp-server iproute2 jq python3-yaml git ;;
     check) set -- "$@" podman crun cloud-init systemd shellcheck python3-digitalocean \

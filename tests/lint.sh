@@ -132,10 +132,10 @@ check_cppcheck() {
 # What lies in which layer: modules, that is, file names up to the first "_".
 declare -A layers=(
     [base]='mem err buf path base64'
-    [os]='log cleanup clock secret conf fs hash out gzip archive run sandbox pgp
-        keyring signer par background report job tool'
+    [os]='log cleanup clock secret conf fs hash out gzip gunzip archive stream
+        run sandbox pgp keyring signer par background report job tool'
     [net]='json http sftp remote upload'
-    [pkg]='deb control manifest drop release build tree rpm repodata
+    [pkg]='deb control contents manifest drop release build tree rpm repodata
         package'
 )
 declare -A below=(
