@@ -152,6 +152,9 @@ test_which_packages() {
     the_drop v0.3.4 amd64-deb
     same_files "$DROP" project/target/packages/*
     rm -r "$DROP"
+    # that is set, and empty, is none
+    expect 66 "packages in 'target/packages'" \
+        env CI_PROJECT_DIR= "$BUILD/bin/scp-to-orchestrator" -c conf -r v0.3.4
     # a directory
     must send -r v0.3.4 elsewhere
     the_drop v0.3.4 arm64-deb
@@ -229,15 +232,50 @@ test_refused_before_a_connection() {
     expect 69 'orchestrator.invalid' send -r v0.3.4
 }
 
+test_interrupted_while_it_waits_for_names() {
+    nowhere
+    mkfifo names
+    env --default-signal=INT "$BUILD/bin/scp-to-orchestrator" -c conf \
+        -r v0.3.4 - <names >out 2>err &
+    local pid=$!
+    PIDS+=("$pid")
+    exec 7>names
+    until [ "$(readlink "/proc/$pid/exe")" = "$BUILD/bin/scp-to-orchestrator" ] &&
+        grep -q '^State:.S' "/proc/$pid/status"; do
+        sleep 0.05
+    done
+    sleep 0.2
+    kill -INT "$pid"
+    wait "$pid"
+    [ $? = 130 ] || die "$(cat err)"
+    exec 7>&-
+}
+
 test_bad_packages_are_refused() {
     nowhere
     make_debs p 0.3.4
     cp -r p renamed
     mv renamed/veilid-cli-0.3.4_amd64.deb renamed/veilid-gui-0.3.4_amd64.deb
-    expect 65 'veilid-cli 0.3.4 inside: it is named otherwise' send -r v0.3.4 renamed
+    expect 65 'veilid-cli 0.3.4 of amd64 inside: it is named otherwise' send -r v0.3.4 renamed
     cp -r p renamed2
     mv renamed2/veilid-cli-0.3.4_amd64.deb renamed2/veilid-cli-0.3.5_amd64.deb
     expect 65 'named otherwise' send -r v0.3.4 renamed2
+    # the version goes on, and the architecture is another, in either's words
+    for name in 0.3.45_amd64 0.3.4.1_amd64 0.3.4+b1_amd64 0.3.4~rc1_amd64 \
+        0.3.4_arm64 0.3.4-aarch64 0.3.4-1.aarch64; do
+        rm -r renamed2
+        cp -r p renamed2
+        mv renamed2/veilid-cli-0.3.4_amd64.deb "renamed2/veilid-cli-$name.deb"
+        expect 65 "veilid-cli 0.3.4 of amd64 inside: it is named otherwise" \
+            send -r v0.3.4 renamed2
+    done
+    for name in veilid-cli_0.3.4_amd64 veilid-cli-0.3.4 veilid-cli-0.3.4-x86_64 \
+        veilid-cli_0.3.4.amd64 veilid-cli_0.3.4-linux; do
+        rm -r renamed2
+        cp -r p renamed2
+        mv renamed2/veilid-cli-0.3.4_amd64.deb "renamed2/$name.deb"
+        expect 69 'orchestrator.invalid' send -r v0.3.4 renamed2
+    done
     cp -r p mixed
     make_deb mixed lab-x 0.3.4 arm64
     expect 65 'send one build at a time' send -r v0.3.4 mixed
