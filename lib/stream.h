@@ -9,7 +9,8 @@
  *
  * stream_read is an unpack_source of lib/archive.h itself. Its 0 is the
  * stream's own end, its checksum compared and all of the source read; what is
- * cut short, or is followed by something else, is ERR_DATA; but bzip2 passes over the latter.
+ * cut short, or is followed by something else, is ERR_DATA (of bzip2, what
+ * follows is passed over).
  */
 #ifndef LIB_STREAM_H
 #define LIB_STREAM_H

@@ -604,6 +604,41 @@ test_distribute_packages_takes_what_was_sent() {
         cmp - sent || die 'other packages are published'
 }
 
+# Jobs of several releases and of one build at once, and one that is retried;
+# names that begin alike. Each release gets its own.
+test_several_releases_at_one_time() {
+    local release drop pids=()
+    prepare
+    sed -i "s,^inbox = $T/home/incoming,inbox = $SSHD_INBOX," conf
+    use_builds amd64-deb
+    for release in v0.3 v0.3.4 v0.3.4.1 v0.3.5 nightly-20261122; do
+        make_debs "of.$release" "$(echo "${release#v}" | tr -d -c 0-9.)"
+        send -r "$release" "of.$release" >"out.$release" 2>"err.$release" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || die "$(cat err.*)"; done
+    [ "$(ls "$SSHD_INBOX" | wc -l)" = 5 ] || die "$(ls "$SSHD_INBOX")"
+    # the job of v0.3.4 is retried, with other bytes; half of a third try
+    touch -d '1 hour ago' "$SSHD_INBOX"/*
+    DEB_EXTRA=retried make_debs of.v0.3.4 0.3.4
+    must send -r v0.3.4 of.v0.3.4
+    drop=$(sed -n 's/.*sent \(v0.3.4.amd64-deb.[0-9a-f]*\):.*/\1/p' err)
+    [ -d "$SSHD_INBOX/$drop" ] || die "$(cat err)"
+    mkdir "$SSHD_INBOX/v0.3.4.amd64-deb.0123456789abcdef.part"
+    touch -d '2 hours ago' "$SSHD_INBOX"/v0.3.4.amd64-deb.*
+    touch -d '1 hour ago' "$SSHD_INBOX/$drop"
+    for release in v0.3.4 v0.3.5; do
+        must dist build -r "$release"
+        grep -qE "build amd64-deb: drop $release.amd64-deb.[0-9a-f]{16}$" err ||
+            die "which one? $(cat err)"
+        [ "$release" != v0.3.4 ] || grep -qF "drop $drop" err || die "$(cat err)"
+        must export_and_deploy
+        cmp "of.$release"/veilid-cli-* \
+            srv/apt/pool/stable/main/veilid-cli_"${release#v}"_amd64.deb || die "$release"
+    done
+    [ "$(ls srv/apt/pool/stable/main/ | wc -l)" = 4 ] || die "$(ls srv/apt/pool/stable/main)"
+}
+
 # Sent again after a newer one: what was sent last is what counts.
 test_the_first_content_sent_again() {
     prepare

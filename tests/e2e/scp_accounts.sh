@@ -46,7 +46,7 @@ test_an_account_that_is_locked() {
     must send -r v0.3.4
     rm -r "${SSHD_INBOX:?}"/*
     shadow_is '!*:19000:0:99999:7:::'
-    expect 77 "$SSHD_USER@127.0.0.1:$SSHD_PORT: the login is refused to .*client-key" \
+    expect 77 "$SSHD_USER@.*:$SSHD_PORT: the login is refused to .*client-key" \
         send -r v0.3.4
     grep -q 'account is locked' "$SSHD_LOG" || die "$(tail -n 3 "$SSHD_LOG")"
     shadow_is '*:19000:0:99999:7::19001:'
@@ -65,7 +65,7 @@ test_an_account_that_is_locked() {
 test_a_chroot_that_sshd_refuses() {
     prepare
     chown "$SSHD_UID" "$SSHD_CHROOT"
-    expect 75 "$SSHD_USER@127.0.0.1:$SSHD_PORT: open a channel: " send -r v0.3.4
+    expect 75 "$SSHD_USER@.*:$SSHD_PORT: open a channel: " send -r v0.3.4
     inbox_is_empty
     chown root "$SSHD_CHROOT"
     must send -r v0.3.4

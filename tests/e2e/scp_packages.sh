@@ -162,13 +162,13 @@ test_names_for_a_terminal() {
 
 test_each_bad_package_is_named() {
     take_apart
-    head -c 50 parts/data.tar.xz >cut
-    mv cut parts/data.tar.xz
+    head -c 50 parts/data.tar.xz >cut.xz
+    mv cut.xz parts/data.tar.xz
     put_together bad
     mv bad/$DEB bad/veilid-server-0.3.4_amd64.deb
     take_apart
-    head -c 70 parts/data.tar.xz >cut
-    mv cut parts/data.tar.xz
+    head -c 70 parts/data.tar.xz >cut.xz
+    mv cut.xz parts/data.tar.xz
     put_together worse
     mv worse/$DEB bad/
     make_deb bad lab-x 0.3.4 amd64
@@ -191,8 +191,7 @@ test_rpms() {
     for rpm in odd/*.rpm; do
         mkdir one
         mv "$rpm" one
-        send -o 'release.packages=*' -o 'release.builds=amd64-rpm' \
-            -b amd64-rpm one >out 2>err
+        send -o 'release.packages=*' -b amd64-rpm one >out 2>err
         grep -qE 'payload' err && die "$rpm: $(cat err)"
         rm -r one
     done
