@@ -211,8 +211,8 @@ check_tools_apart() {
     done
 }
 
-# Each library is confined to one file of lib/, or two; gpgme to these. Tests
-# may judge us by whatever they like.
+# Each library is confined to one file of lib/, or two; gpgme and libssh to
+# these. Tests may judge us by whatever they like.
 check_third_party() {
     local header users
     includes '<' | grep -v '^tests/' >"$scratch/system"
@@ -227,6 +227,11 @@ check_third_party() {
         if [ "$header" = gpgme.h ]; then
             grep -vxE 'lib/(pgp\.c|signer\.c|pgp_context\.h)' \
                 "$scratch/users" | sed 's/$/ includes gpgme.h/'
+            continue
+        fi
+        if [ "$header" = libssh/ ]; then
+            grep -vxE 'lib/remote(_login|_options|_run|_stream)?\.c' \
+                "$scratch/users" | sed 's/$/ includes libssh/'
             continue
         fi
         users=$(wc -l <"$scratch/users")
