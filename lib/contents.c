@@ -5,6 +5,7 @@
 #include "lib/path.h"
 
 #define TAR_END 1024	/* bytes: two blocks of zeros */
+#define CPIO_END 120	/* a header, and "TRAILER!!!" */
 
 /* The unpacked bytes, on their way to libarchive. */
 struct view {
@@ -65,7 +66,8 @@ check_member(const struct member *m, struct err *e)
 
 /*
  * A tar that was cut between two members looks whole to libarchive: what shows
- * it is that the zeros at its end are missing.
+ * it is that the zeros at its end are missing. After the end there may be more
+ * of these, and nothing else.
  */
 static int
 check_end(const struct contents *c, const struct view *v, uint64_t end,
@@ -76,7 +78,8 @@ check_end(const struct contents *c, const struct view *v, uint64_t end,
 	if (c->format == UNPACK_TAR && after < TAR_END)
 		return err_set(e, ERR_DATA, "the archive ends early, after "
 		    "%llu bytes", (unsigned long long)v->size);
-	if (c->format == UNPACK_TAR && v->zeros < after)
+	if (after - (v->zeros < after ? v->zeros : after) >
+	    (c->format == UNPACK_TAR ? 0 : CPIO_END))
 		return err_set(e, ERR_DATA, "something follows the end of the "
 		    "archive");
 	return 0;

@@ -152,6 +152,11 @@ what_follows_is_noticed(void **state)
 		assert_int_equal(e.kind, ERR_DATA);
 	}
 	buf_clear(&b);
+	get("a.cpio", &b);
+	get("a.cpio", &b);
+	assert_fails(check_bytes(b.p, b.n, UNPACK_CPIO, STREAM_PLAIN, 4096,
+	    &e), e, ERR_DATA, "something follows the end");
+	buf_clear(&b);
 }
 
 /* Where a checksum covers every byte, every change is noticed. */
