@@ -133,6 +133,28 @@ test_full_disk() {
     umount state
 }
 
+# Each call that changes the disk may be the last one: what is there then is no
+# generation or the whole one, and the next run completes.
+test_killed_at_every_step() {
+    local n calls=mkdirat,renameat,renameat2,unlinkat,linkat,fsync,syncfs
+    command -v strace >/dev/null || { echo '# skip strace is not installed'; return; }
+    prepare
+    mv state lost
+    for ((n = 1; n < 200; n++)); do
+        rm -rf state
+        ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -o calls -e "trace=$calls" \
+            -e "inject=$calls:signal=KILL:when=$n" \
+            "$BUILD/bin/distribute-packages" -c conf pull >out 2>err && break
+        [ -z "$(find state -path '*/generations/*' -prune ! -name next)" ] ||
+            must dist verify
+        must dist pull
+        must dist verify
+        [ -z "$(find state -name '*.tmp')" ] || die "step $n: temporary files"
+    done
+    [ "$n" -gt 10 ] && [ "$n" -lt 200 ] || die "$n steps: $(cat err)"
+    cmp lost/generations/1/SHA256SUMS state/generations/1/SHA256SUMS || die 'other'
+}
+
 # The list of the one generation, and then the files of the next.
 test_a_deployment_meanwhile() {
     prepare

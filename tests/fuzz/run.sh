@@ -334,10 +334,12 @@ run_target() {
     local target=$1 time=$2 corpus=$fuzz/corpus/$1 seeds=$work/$1 status=0
     mkdir -p "$corpus" "$seeds" "$fuzz/crashes"
     "seed_${target#fuzz_}" "$seeds"
-    # an xz or lzma header may ask for a window of 4 GiB that it never fills
+    # An xz or lzma header may ask for a window of 4 GiB that it never fills,
+    # a cpio for a name of 4 GiB, for which libarchive takes twice as much. The
+    # tools have 2 GiB.
     ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1 \
         "$fuzz/$target" -max_total_time="$time" -timeout=20 \
-        -rss_limit_mb=2560 -malloc_limit_mb=4352 -max_len=20480 -print_final_stats=1 \
+        -rss_limit_mb=2560 -malloc_limit_mb=9216 -max_len=20480 -print_final_stats=1 \
         -artifact_prefix="$fuzz/crashes/$target-" "$corpus" "$seeds" \
         >"$fuzz/$target.log" 2>&1 || status=$?
     if [ "$status" = 0 ]; then
