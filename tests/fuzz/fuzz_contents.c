@@ -1,7 +1,7 @@
 /*
  * What a package installs: a byte for the archive and its packing, one for the
- * length of the pieces, and the packed bytes. What is accepted is accepted in
- * other pieces too, and whole only: without its last byte it is not.
+ * length of the pieces, and the packed bytes. A tar that is accepted is accepted
+ * in other pieces too, and, packed by gzip, not without its last byte.
  */
 #include "lib/contents.h"
 #include "tests/fuzz/support.h"
@@ -46,9 +46,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	if (n < 2 || !is_good(data[0], data + 2, n - 2, data[1] + (size_t)1))
 		return 0;
+	/*
+	 * How far libarchive looks for the next header of a damaged cpio, which
+	 * has no checksum, depends on the pieces.
+	 */
+	if ((data[0] & 1) != 0)
+		return 0;
 	must(is_good(data[0], data + 2, n - 2, n));
-	/* a tar may have more zeros at its end than it needs */
-	if ((data[0] & 1) == 0 && data[0] / 2 % 6 == STREAM_GZIP)
+	if (data[0] / 2 % 6 == STREAM_GZIP)
 		must(!is_good(data[0], data + 2, n - 3, n));
 	return 0;
 }
