@@ -1,7 +1,7 @@
 /*
  * What a package installs: a byte for the archive and its packing, one for the
- * length of the pieces, and the packed bytes. A tar that is accepted is accepted
- * in other pieces too, and, packed by gzip, not without its last byte.
+ * length of the pieces, and the packed bytes. A tar that is accepted is so in
+ * other pieces too, and, packed by gzip, not without its last byte.
  */
 #include "lib/contents.h"
 #include "tests/fuzz/support.h"
