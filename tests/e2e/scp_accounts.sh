@@ -208,6 +208,36 @@ test_a_name_with_two_addresses() {
     umount /etc/hosts /etc/gai.conf
 }
 
+# ------------------------------------------------------------ the sandbox
+
+# A proxy of ~/.ssh/config works in it, and can write no file.
+test_a_proxy_is_in_the_sandbox() {
+    prepare
+    mkdir -p "$SSHD_PLACE/home/.ssh"
+    cat >relay.py <<'PY'
+import os, socket, sys, threading
+try:
+    open(sys.argv[2], "w").close()
+except OSError:
+    pass
+line = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+def up():
+    while data := os.read(0, 65536):
+        line.sendall(data)
+    line.shutdown(socket.SHUT_WR)
+threading.Thread(target=up, daemon=True).start()
+while data := line.recv(65536):
+    while data:
+        data = data[os.write(1, data):]
+PY
+    printf 'Host *\nProxyCommand /usr/bin/python3 -B %s %%p %s\n' \
+        "$T/relay.py" "$T/written" >"$SSHD_PLACE/home/.ssh/config"
+    expect 0 "connecting by '/usr/bin/python3" send -v -v -r v0.3.4
+    rm -r "$SSHD_PLACE/home/.ssh"
+    one_drop
+    grep -q 'no Landlock' err || [ ! -e written ] || die 'it has written'
+}
+
 # --------------------------------------------------------------- secrets
 
 # What it writes, runs, and hands to what it runs, by the kernel's own account;
