@@ -68,7 +68,7 @@ read_unpacked(struct stream *s, struct err *e)
 	return unpack_read(s->unpack, s->chunk, CHUNK, e);
 }
 
-/* What libarchive had no use for. */
+/* What libarchive had no use for, and has not read. */
 static int
 check_end(struct stream *s, struct err *e)
 {

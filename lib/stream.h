@@ -9,8 +9,8 @@
  *
  * stream_read is an unpack_source of lib/archive.h itself. Its 0 is the
  * stream's own end, its checksum compared and all of the source read; what is
- * cut short, or is followed by something else, is ERR_DATA (of bzip2, what
- * follows is passed over).
+ * cut short, or is followed by something else, is ERR_DATA (of bzip2 and lzma,
+ * what follows may be passed over).
  */
 #ifndef LIB_STREAM_H
 #define LIB_STREAM_H
