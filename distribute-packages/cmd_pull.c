@@ -136,6 +136,27 @@ commit(struct pulling *p, struct err *e)
 	return store_collect(&p->store, keep, e);
 }
 
+/*
+ * A file that is not what was listed may be one of the next generation, which
+ * was deployed meanwhile: then there is nothing wrong with the tree.
+ */
+static int
+explain(struct pulling *p, struct err *e)
+{
+	struct pulling now = *p;
+	struct err ignored = ERR_INIT;
+
+	now.next = (struct generation)GENERATION_INIT;
+	if ((e->kind == ERR_DATA || e->kind == ERR_MISSING) &&
+	    get_manifest(&now, &ignored) == 0 &&
+	    now.next.manifest.serial > p->next.manifest.serial)
+		err_set(e, ERR_AGAIN, "generation %" PRIu64 " was deployed "
+		    "while %" PRIu64 " was fetched: run it again",
+		    now.next.manifest.serial, p->next.manifest.serial);
+	generation_clear(&now.next);
+	return -1;
+}
+
 static int
 pull(struct pulling *p, struct err *e)
 {
@@ -144,10 +165,11 @@ pull(struct pulling *p, struct err *e)
 
 	if (store_load(&p->store, 0, &p->last, e) < 0 ||
 	    get_manifest(p, e) < 0 || judge(p, e) < 0 ||
-	    (!is_dry_run && store_begin(&p->store, e) < 0) ||
-	    pull_files(&p->store, &p->next.manifest, p->url, is_dry_run,
-	    &tally, e) < 0)
+	    (!is_dry_run && store_begin(&p->store, e) < 0))
 		return -1;
+	if (pull_files(&p->store, &p->next.manifest, p->url, is_dry_run,
+	    &tally, e) < 0)
+		return explain(p, e);
 	if (is_dry_run) {
 		log_notice("dry run: would pull generation %" PRIu64 ", and "
 		    "fetch %zu files for it", p->next.manifest.serial,

@@ -1,5 +1,6 @@
 #include "distribute-packages/drops.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +46,7 @@ release_of(const char *name, bool is_half)
 	return NULL;
 }
 
+/* What is not there any more does not count. */
 static int64_t
 later(int64_t time, int dir, const char *name)
 {
@@ -60,7 +62,7 @@ later(int64_t time, int dir, const char *name)
 static int64_t
 last_change(const struct inbox *in, const char *name, bool is_half)
 {
-	int64_t time = later(INT64_MIN, in->dir, name);
+	int64_t time = later(0, in->dir, name);
 	struct strv names = STRV_INIT;
 	struct err ignored = ERR_INIT;
 	int dir = is_half ? fs_open_subdir(in->dir, name, &ignored) : -1;
@@ -99,7 +101,11 @@ judge(const struct inbox *in, const char *name)
 	return why;
 }
 
-/* Under a name that does not count first: a kill leaves no drop with gaps. */
+/*
+ * Under a name that does not count first: a kill leaves no drop with gaps.
+ * What has that name already is a try to send the same drop again, and goes
+ * with it.
+ */
 static int
 remove_drop(const struct inbox *in, const char *name, struct err *e)
 {
@@ -107,7 +113,16 @@ remove_drop(const struct inbox *in, const char *name, struct err *e)
 	bool is_half = path_ends_with(name, PART);
 	int status;
 
-	if (!is_half && renameat(in->dir, name, in->dir, part) == 0)
+	if (!is_half && fs_remove_tree(in->dir, part, e) < 0) {
+		free(part);
+		return -1;
+	}
+	if (!is_half && renameat(in->dir, name, in->dir, part) < 0) {
+		status = errno == ENOENT ? 0 : err_sys(e, "rename it");
+		free(part);
+		return status;
+	}
+	if (!is_half)
 		name = part;
 	status = fs_remove_tree(in->dir, name, e);
 	free(part);

@@ -63,7 +63,8 @@ take(const void *data, size_t n, void *arg)
 		a->shown = 0;
 		show(a->pull);
 	}
-	return 0;
+	/* a full disk: what is still to come may be without end */
+	return out_has_failed(a->out) ? -1 : 0;
 }
 
 static int
@@ -78,6 +79,10 @@ fetch_once(struct pull *p, struct http *h, const struct manifest_entry *f,
 	a.out = out_object(p->store->objects, &listed);
 	status = http_get_file(h, f->path, FILE_LIMIT, take, &a, e);
 	hash_close(a.hash, got.sha256);
+	if (out_has_failed(a.out)) {
+		*e = (struct err)ERR_INIT;
+		return out_commit(a.out, e);
+	}
 	if (status == 0 && !hash_equal(got.sha256, f->sha256))
 		status = err_set(e, ERR_DATA, "'%s' does not have the hash "
 		    "that is listed", f->path);

@@ -7,12 +7,12 @@
 
 #include "distribute-packages/drops.h"
 #include "distribute-packages/publication.h"
+#include "distribute-packages/send_live.h"
 #include "lib/log.h"
 #include "lib/report.h"
 #include "lib/upload.h"
 
 #define SECTION "repo-server"
-#define LIVE "LIVE/"
 #define NAME_SIZE 64
 
 /* One that upload opens when its turn comes. */
@@ -38,98 +38,13 @@ struct sending {
 
 /* ------------------------------------------------- what the server has */
 
-/* The public keys of our own generation; the next one, where there is one. */
-static struct pgp *
-open_own_keys(const struct sending *s, struct err *e)
-{
-	static const char *const suffixes[] = {"", "-next"};
-	struct pgp *pgp = pgp_new(e);
-	int status = pgp ? 0 : -1;
-	struct fs_map map;
-	size_t i;
-	char *path;
-
-	for (i = 0; i < COUNT(suffixes) && status == 0; i++) {
-		path = public_key_path(s->call->conf, suffixes[i]);
-		if (i == 0 || manifest_find(&s->g.manifest, path) != NULL) {
-			status = tree_map(&s->tree, path, &map, e);
-			if (status == 0)
-				status = pgp_trust(pgp, map.p, map.n, path, e);
-			fs_unmap(&map);
-		}
-		free(path);
-	}
-	if (status == 0)
-		return pgp;
-	pgp_close(pgp);
-	return NULL;
-}
-
-struct pair {
-	struct buf text;
-	struct buf signature;
-};
-
-/* 1: both are there; 0: one is not. */
 static int
-read_live(const struct sending *s, struct pair *p, struct err *e)
+find_live(struct sending *s, struct err *e)
 {
-	int status;
+	struct live_query q = {.conf = s->call->conf, .target = &s->target,
+	    .inbox = s->inbox, .tree = &s->tree};
 
-	buf_clear(&p->text);
-	buf_clear(&p->signature);
-	status = upload_read(&s->target, s->inbox, LIVE MANIFEST_NAME,
-	    MANIFEST_LIMIT, &p->text, e);
-	if (status == 0)
-		status = upload_read(&s->target, s->inbox,
-		    LIVE MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &p->signature,
-		    e);
-	if (status == 0)
-		return 1;
-	if (e->kind != ERR_MISSING)
-		return -1;
-	*e = (struct err)ERR_INIT;
-	return 0;
-}
-
-static int
-judge_live(struct sending *s, struct pgp *pgp, const struct pair *p,
-    struct err *e)
-{
-	if (pgp_verify(pgp, buf_cstr(&p->text), p->text.n,
-	    buf_cstr(&p->signature), p->signature.n,
-	    MANIFEST_SIGNATURE, e) < 0)
-		return -1;
-	return manifest_parse(&s->live, buf_cstr(&p->text), p->text.n, true,
-	    MANIFEST_NAME, e);
-}
-
-/*
- * What the inbox says is live is believed only where we have signed it. A
- * deployment between the two files makes a pair that differs, so once more.
- */
-static int
-find_live(struct sending *s, struct pgp *pgp, struct err *e)
-{
-	struct pair p = {BUF_INIT, BUF_INIT};
-	struct err why = ERR_INIT;
-	int status = 0, tries;
-
-	for (tries = 0; tries < 2; tries++) {
-		why = (struct err)ERR_INIT;
-		status = read_live(s, &p, e);
-		if (status <= 0 || judge_live(s, pgp, &p, &why) == 0)
-			break;
-		manifest_clear(&s->live);
-	}
-	buf_clear(&p.text);
-	buf_clear(&p.signature);
-	if (status > 0 && why.kind != ERR_NONE)
-		log_warning(LIVE " in the inbox is not believed, so all files "
-		    "are sent: %s", why.text);
-	else if (status == 0)
-		log_detail("no " LIVE " in the inbox: all files are sent");
-	return status < 0 ? -1 : 0;
+	return live_find(&q, &s->live, e);
 }
 
 static bool
@@ -362,9 +277,6 @@ load(struct sending *s, struct err *e)
 static int
 run(struct sending *s, uint64_t coming, struct err *e)
 {
-	struct pgp *pgp;
-	int status;
-
 	if (load(s, e) < 0)
 		return -1;
 	if (s->g.manifest.serial == 0 && coming != 0) {
@@ -375,12 +287,9 @@ run(struct sending *s, uint64_t coming, struct err *e)
 	if (s->g.manifest.serial == 0)
 		return err_set(e, ERR_MISSING, "no generation yet: run "
 		    "distribute-packages build first");
-	pgp = open_own_keys(s, e);
-	status = pgp ? find_live(s, pgp, e) : -1;
-	pgp_close(pgp);
-	if (status == 0)
-		status = deliver(s, coming, e);
-	return status == 0 ? tidy_inbox(s, e) : -1;
+	if (find_live(s, e) < 0 || deliver(s, coming, e) < 0)
+		return -1;
+	return tidy_inbox(s, e);
 }
 
 int

@@ -38,6 +38,9 @@ restrict_to(struct archive *a, enum unpack_format format,
 	case UNPACK_TAR:
 		archive_read_support_format_tar(a);
 		break;
+	case UNPACK_CPIO:
+		archive_read_support_format_cpio(a);
+		break;
 	case UNPACK_STREAM:
 		archive_read_support_format_raw(a);
 		break;
@@ -50,6 +53,12 @@ restrict_to(struct archive *a, enum unpack_format format,
 		break;
 	case UNPACK_ZSTD:
 		archive_read_support_filter_zstd(a);
+		break;
+	case UNPACK_BZIP2:
+		archive_read_support_filter_bzip2(a);
+		break;
+	case UNPACK_LZMA:
+		archive_read_support_filter_lzma(a);
 		break;
 	}
 }
@@ -90,7 +99,7 @@ static bool
 has_right_filter(const struct unpack *u)
 {
 	static const int codes[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_XZ,
-	    ARCHIVE_FILTER_ZSTD};
+	    ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_LZMA};
 	int layers = u->filter == UNPACK_PLAIN ? 1 : 2;
 
 	return archive_filter_count(u->archive) == layers &&
@@ -119,13 +128,23 @@ unpack_next(struct unpack *u, struct member *m, struct err *e)
 	m->path = path;
 	m->size = (uint64_t)archive_entry_size(entry);
 	m->type = MEMBER_OTHER;
-	if (archive_entry_hardlink(entry) != NULL)
+	m->hard_link = archive_entry_hardlink(entry);
+	m->is_symbolic_link = archive_entry_filetype(entry) == AE_IFLNK;
+	if (m->hard_link != NULL)
 		return 1;
 	if (archive_entry_filetype(entry) == AE_IFREG)
 		m->type = MEMBER_FILE;
 	else if (archive_entry_filetype(entry) == AE_IFDIR)
 		m->type = MEMBER_DIR;
 	return 1;
+}
+
+uint64_t
+unpack_position(const struct unpack *u)
+{
+	la_int64_t at = archive_read_header_position(u->archive);
+
+	return at > 0 ? (uint64_t)at : 0;
 }
 
 ssize_t

@@ -1,5 +1,5 @@
 /*
- * Reading ar and tar archives and xz and zstd streams, writing tar: by
+ * Reading ar, tar and cpio archives and compressed streams, writing tar: by
  * libarchive, which is restricted to just the one that is asked for.
  *
  *	struct unpack *u = unpack_open(UNPACK_TAR, UNPACK_PLAIN, more, arg);
@@ -23,13 +23,16 @@
 enum unpack_format {
 	UNPACK_AR,
 	UNPACK_TAR,
+	UNPACK_CPIO,	/* what an rpm holds, if no file is beyond 4 GiB */
 	UNPACK_STREAM	/* no archive: one member, the whole unpacked stream */
 };
 
 enum unpack_filter {
-	UNPACK_PLAIN,	/* gzip: out_gunzip, which compares its checksum */
+	UNPACK_PLAIN,	/* gzip: lib/gunzip, which compares its checksum */
 	UNPACK_XZ,
-	UNPACK_ZSTD
+	UNPACK_ZSTD,
+	UNPACK_BZIP2,
+	UNPACK_LZMA
 };
 
 enum member_type {
@@ -42,6 +45,8 @@ struct member {
 	const char *path;	/* valid until the next call */
 	uint64_t size;
 	enum member_type type;
+	const char *hard_link;	/* the name that it is one to, or NULL */
+	bool is_symbolic_link;
 };
 
 /*
@@ -54,6 +59,11 @@ struct unpack *unpack_open(enum unpack_format format,
     enum unpack_filter filter, unpack_source *source, void *arg);
 /* 1 and *m; 0 at the end of the archive; -1. */
 int unpack_next(struct unpack *u, struct member *m, struct err *e);
+/*
+ * Bytes of the archive before the member that was asked for last; where there
+ * was none, before the mark of its end. Of an archive that is not packed.
+ */
+uint64_t unpack_position(const struct unpack *u);
 /* Bytes of the member into p, 0 at its end, -1. */
 ssize_t unpack_read(struct unpack *u, void *p, size_t n, struct err *e);
 void unpack_close(struct unpack *u);	/* accepts NULL */

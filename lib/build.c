@@ -58,3 +58,24 @@ build_from_rpm(const char *arch)
 			return names[i].deb;
 	return NULL;
 }
+
+static bool
+ends_with_word(const char *text, const char *word)
+{
+	size_t n = strlen(text), m = strlen(word);
+
+	return n > m && path_ends_with(text, word) &&
+	    strchr("-_.", text[n - m - 1]) != NULL;
+}
+
+const char *
+build_at_end(const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(names); i++)
+		if (ends_with_word(text, names[i].deb) ||
+		    ends_with_word(text, names[i].rpm))
+			return names[i].deb;
+	return NULL;
+}

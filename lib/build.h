@@ -27,4 +27,11 @@ const char *format_name(enum package_format format);
 const char *build_to_rpm(const char *architecture);
 const char *build_from_rpm(const char *arch);
 
+/*
+ * The architecture that text ends with, as a word of its own, in Debian's
+ * name or in rpm's: "x_1.0_amd64", "x-1.0-1.x86_64". Debian's name for it, or
+ * NULL.
+ */
+const char *build_at_end(const char *text);
+
 #endif

@@ -8,6 +8,7 @@
 #include "lib/archive.h"
 #include "lib/cleanup.h"
 #include "lib/control.h"
+#include "lib/deb_data.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/path.h"
@@ -221,8 +222,8 @@ read_control_member(struct unpack *ar, const struct member *m,
  * begin with "_" are extensions. *end is where the last member ends.
  */
 static int
-read_members(struct unpack *ar, struct buf *text, uint64_t *end,
-    struct err *e)
+read_members(struct unpack *ar, bool is_whole, struct buf *text,
+    uint64_t *end, struct err *e)
 {
 	struct member m;
 	int status, stage = 0;
@@ -240,9 +241,7 @@ read_members(struct unpack *ar, struct buf *text, uint64_t *end,
 			status = read_control_member(ar, &m, text, e);
 			break;
 		case 2:
-			if (!path_starts_with(m.path, "data.tar"))
-				status = err_set(e, ERR_DATA, "the third "
-				    "member is '%s', not data.tar", m.path);
+			status = deb_data_read(ar, &m, is_whole, e);
 			break;
 		default:
 			status = err_set(e, ERR_DATA, "member '%s' too many",
@@ -257,9 +256,9 @@ read_members(struct unpack *ar, struct buf *text, uint64_t *end,
 	return status;
 }
 
-int
-deb_read(int fd, const char *name, struct out *copy, struct deb *d,
-    struct err *e)
+static int
+read_package(int fd, const char *name, bool is_whole, struct out *copy,
+    struct deb *d, struct err *e)
 {
 	struct reader r = {.fd = fd, .copy = copy};
 	struct buf text = BUF_INIT;
@@ -272,7 +271,7 @@ deb_read(int fd, const char *name, struct out *copy, struct deb *d,
 	r.chunk = mem_alloc(CHUNK);
 	r.hash = hash_open();
 	ar = unpack_open(UNPACK_AR, UNPACK_PLAIN, read_file, &r);
-	status = read_members(ar, &text, &end, e);
+	status = read_members(ar, is_whole, &text, &end, e);
 	unpack_close(ar);
 	if (status == 0) {
 		while ((n = read_file(&r, &rest, e)) > 0)
@@ -292,6 +291,19 @@ deb_read(int fd, const char *name, struct out *copy, struct deb *d,
 	if (status < 0)
 		err_wrap(e, "%s", name);
 	return status;
+}
+
+int
+deb_read(int fd, const char *name, struct out *copy, struct deb *d,
+    struct err *e)
+{
+	return read_package(fd, name, false, copy, d, e);
+}
+
+int
+deb_read_whole(int fd, const char *name, struct deb *d, struct err *e)
+{
+	return read_package(fd, name, true, NULL, d, e);
 }
 
 char *

@@ -37,6 +37,12 @@ int deb_read(int fd, const char *name, struct out *copy, struct deb *d,
     struct err *e);
 
 /*
+ * The same, and what it installs is unpacked to its end, to nowhere: slower,
+ * and ERR_DATA also where lib/contents.h finds that damaged or unfit.
+ */
+int deb_read_whole(int fd, const char *name, struct deb *d, struct err *e);
+
+/*
  * Checks the text of a control file: fields well formed, none twice, none of
  * those that an index adds, the mandatory ones there and valid. Fills in d.
  */

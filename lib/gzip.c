@@ -2,6 +2,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "lib/gunzip.h"
 #include "lib/mem.h"
 #include "lib/out_chain.h"
 
@@ -146,4 +147,85 @@ out_gunzip(const void *data, size_t n, size_t max,
 	if (status != Z_STREAM_END)
 		return err_set(e, ERR_DATA, "damaged gzip data");
 	return 0;
+}
+
+/* ---------------------------------------------------------- piece by piece */
+
+struct gunzip {
+	unpack_source *source;
+	void *arg;
+	z_stream z;
+	bool is_within;		/* a stream that has begun, and has no end */
+};
+
+struct gunzip *
+gunzip_open(unpack_source *source, void *arg)
+{
+	struct gunzip *g = mem_zero(1, sizeof(*g));
+
+	g->source = source;
+	g->arg = arg;
+	g->is_within = true;	/* nothing at all is no gzip */
+	if (inflateInit2(&g->z, GZIP_WINDOW) != Z_OK)
+		abort();
+	return g;
+}
+
+/* 1: there is input; 0: no more. */
+static int
+gunzip_fill(struct gunzip *g, struct err *e)
+{
+	const void *chunk;
+	ssize_t n;
+
+	if (g->z.avail_in > 0)
+		return 1;
+	n = g->source(g->arg, &chunk, e);
+	if (n <= 0)
+		return (int)n;
+	g->z.next_in = (unsigned char *)(uintptr_t)chunk;
+	g->z.avail_in = (uInt)n;
+	return 1;
+}
+
+/* 1: go on; 0: the end. */
+static int
+gunzip_step(struct gunzip *g, struct err *e)
+{
+	int more = gunzip_fill(g, e), status;
+
+	if (more < 0)
+		return -1;
+	if (more == 0)
+		return !g->is_within ? 0 : err_set(e, ERR_DATA, "gzip data "
+		    "that end too early");
+	if (!g->is_within && inflateReset(&g->z) != Z_OK)
+		abort();
+	g->is_within = true;
+	status = inflate(&g->z, Z_NO_FLUSH);
+	if (status != Z_OK && status != Z_STREAM_END)
+		return err_set(e, ERR_DATA, "damaged gzip data");
+	g->is_within = status != Z_STREAM_END;
+	return 1;
+}
+
+ssize_t
+gunzip_read(struct gunzip *g, void *p, size_t n, struct err *e)
+{
+	int status = 1;
+
+	g->z.next_out = p;
+	g->z.avail_out = (uInt)n;
+	while (status > 0 && g->z.avail_out > 0)
+		status = gunzip_step(g, e);
+	return status < 0 ? -1 : (ssize_t)(n - g->z.avail_out);
+}
+
+void
+gunzip_close(struct gunzip *g)
+{
+	if (g == NULL)
+		return;
+	inflateEnd(&g->z);
+	free(g);
 }

@@ -30,6 +30,12 @@ out_str(struct out *o, const char *s)
 	out_add(o, s, strlen(s));
 }
 
+bool
+out_has_failed(const struct out *o)
+{
+	return o->failed.kind != ERR_NONE;
+}
+
 int
 out_commit(struct out *o, struct err *e)
 {

@@ -13,6 +13,7 @@
 #ifndef LIB_OUT_H
 #define LIB_OUT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -49,6 +50,8 @@ struct out *out_nowhere(struct digest *d);
 
 void out_add(struct out *o, const void *data, size_t n);
 void out_str(struct out *o, const char *s);
+/* True once a write has failed, and all that follows is for nothing. */
+bool out_has_failed(const struct out *o);
 int out_commit(struct out *o, struct err *e);
 /* Accepts NULL. */
 void out_discard(struct out *o);

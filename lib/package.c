@@ -69,7 +69,7 @@ static int
 read_deb(int fd, const char *file, struct package *p, struct err *e)
 {
 	struct deb d = DEB_INIT;
-	int status = deb_read(fd, file, NULL, &d, e);
+	int status = deb_read_whole(fd, file, &d, e);
 
 	if (status == 0) {
 		p->digest = d.digest;
@@ -95,6 +95,8 @@ read_rpm(int fd, const char *file, struct package *p, struct err *e)
 		status = rpm_read(fd, file, &r, e);
 	if (status == 0)
 		status = rpm_read_payload(fd, file, NULL, &r, e);
+	if (status == 0)
+		status = rpm_check_contents(fd, file, &r, e);
 	if (status == 0 &&
 	    package_rpm_architecture(r.arch, &architecture, e) < 0)
 		status = err_wrap(e, "%s", file);

@@ -40,6 +40,24 @@ path_is_name(const char *name)
 	return strchr(name, '/') == NULL && path_is_safe(name);
 }
 
+bool
+path_climbs(const char *path)
+{
+	const char *p = path;
+	size_t n;
+
+	if (*p == '/' || *p == '\0')
+		return true;
+	for (;;) {
+		n = strcspn(p, "/");
+		if (n == 2 && p[0] == '.' && p[1] == '.')
+			return true;
+		if (p[n] == '\0')
+			return false;
+		p += n + 1;
+	}
+}
+
 const char *
 path_base(const char *path)
 {

@@ -19,6 +19,12 @@ bool path_is_safe(const char *path);
 /* True for a safe path of one component. */
 bool path_is_name(const char *name);
 
+/*
+ * True for a path that is absolute, empty, or has a component "..": of a file
+ * that a package installs, which may have any other name.
+ */
+bool path_climbs(const char *path);
+
 /* The part after the last slash; the path itself where there is none. */
 const char *path_base(const char *path);
 

@@ -14,19 +14,16 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/base64.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/remote_parts.h"
 
 #define MESSAGE_LIMIT ((size_t)256 << 10)
-#define KEYS_LIMIT 1024
 
 enum {
 	AGENT_FAILURE = 5,
 	AGENT_REQUEST_IDENTITIES = 11,
-	AGENT_IDENTITIES_ANSWER = 12,
 	AGENT_SIGN_REQUEST = 13
 };
 
@@ -34,30 +31,13 @@ struct remote_agent {
 	int agent;		/* the user's */
 	int ours, theirs;	/* a pair; theirs is libssh's */
 	int64_t deadline;
-	struct buf answer;	/* to "which keys?", with its length */
-	size_t count;
+	struct remote_keys keys;
 	atomic_bool stop;
 	bool is_running;
 	pthread_t thread;
 };
 
 /* ----------------------------------------------------------------- messages */
-
-static size_t
-get_length(const uint8_t *p)
-{
-	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 |
-	    p[3];
-}
-
-static void
-put_length(uint8_t *p, size_t n)
-{
-	p[0] = (uint8_t)(n >> 24);
-	p[1] = (uint8_t)(n >> 16);
-	p[2] = (uint8_t)(n >> 8);
-	p[3] = (uint8_t)n;
-}
 
 /* Until fd can be read or written; false where it is of no use any more. */
 static bool
@@ -125,7 +105,7 @@ take_message(struct remote_agent *a, int fd, struct buf *b)
 	b->n = 0;
 	if (!take(a, fd, head, sizeof(head)))
 		return false;
-	n = get_length(head);
+	n = remote_agent_length(head);
 	if (n == 0 || n > MESSAGE_LIMIT)
 		return false;
 	buf_add(b, head, sizeof(head));
@@ -133,104 +113,6 @@ take_message(struct remote_agent *a, int fd, struct buf *b)
 		return false;
 	b->n += n;
 	return true;
-}
-
-/* -------------------------------------------------------- choosing the keys */
-
-struct key {
-	const uint8_t *blob;
-	size_t n;
-	bool is_wanted;
-};
-
-static bool
-next_string(const uint8_t **p, const uint8_t *end, struct key *k)
-{
-	size_t n;
-
-	if (end - *p < 4)
-		return false;
-	n = get_length(*p);
-	*p += 4;
-	if (n > (size_t)(end - *p))
-		return false;
-	k->blob = *p;
-	k->n = n;
-	*p += n;
-	return true;
-}
-
-static bool
-is_wanted(const struct key *k, const struct strv *wanted)
-{
-	struct buf text = BUF_INIT;
-	bool has;
-
-	base64_add(&text, k->blob, k->n);
-	has = strv_has(wanted, buf_cstr(&text));
-	buf_clear(&text);
-	return has;
-}
-
-static void
-add_key(struct remote_agent *a, const struct key *k)
-{
-	uint8_t head[4];
-
-	put_length(head, k->n);
-	buf_add(&a->answer, head, sizeof(head));
-	buf_add(&a->answer, k->blob, k->n);
-	buf_add(&a->answer, "\0\0\0", 4);	/* no comment */
-	a->count++;
-}
-
-/* What the agent has said it holds, but only what libssh is to know of. */
-static void
-choose_from(struct remote_agent *a, const struct key *keys, size_t n,
-    bool only_wanted, size_t max)
-{
-	size_t i;
-
-	buf_add(&a->answer, "\0\0\0\0\014\0\0\0", 9);
-	for (i = 0; i < n && a->count < max; i++)
-		if (keys[i].is_wanted)
-			add_key(a, &keys[i]);
-	for (i = 0; i < n && a->count < max && !only_wanted; i++)
-		if (!keys[i].is_wanted)
-			add_key(a, &keys[i]);
-	put_length((uint8_t *)a->answer.p, a->answer.n - 4);
-	put_length((uint8_t *)a->answer.p + 5, a->count);
-}
-
-static bool
-choose(struct remote_agent *a, const struct buf *b,
-    const struct strv *wanted, bool only_wanted, size_t max)
-{
-	const uint8_t *p = (const uint8_t *)b->p + 4;
-	const uint8_t *end = (const uint8_t *)b->p + b->n;
-	struct key *keys, comment;
-	size_t i, n;
-	bool good = true;
-
-	if (end - p < 5 || *p++ != AGENT_IDENTITIES_ANSWER)
-		return false;
-	n = get_length(p);
-	p += 4;
-	if (n > KEYS_LIMIT)
-		return false;
-	keys = mem_zero(n + 1, sizeof(*keys));
-	for (i = 0; i < n && good; i++) {
-		good = next_string(&p, end, &keys[i]) &&
-		    next_string(&p, end, &comment);
-		keys[i].is_wanted = good && is_wanted(&keys[i], wanted);
-	}
-	if (good)
-		choose_from(a, keys, n, only_wanted, max);
-	free(keys);
-	if (good && n > a->count)
-		log_detail("of the %zu keys of the ssh-agent, %zu are tried",
-		    n, a->count);
-	return good;
 }
 
 /* --------------------------------------------------------------- the thread */
@@ -246,7 +128,7 @@ serve_one(struct remote_agent *a, struct buf *b)
 		return false;
 	switch (b->p[4]) {
 	case AGENT_REQUEST_IDENTITIES:
-		return give(a, a->ours, &a->answer);
+		return give(a, a->ours, &a->keys.message);
 	case AGENT_SIGN_REQUEST:
 		return give(a, a->agent, b) && take_message(a, a->agent, b) &&
 		    give(a, a->ours, b);
@@ -295,16 +177,17 @@ ask(struct remote_agent *a, const struct strv *wanted, bool only_wanted,
 {
 	static char request[] = {0, 0, 0, 1, AGENT_REQUEST_IDENTITIES};
 	const struct buf which = {request, sizeof(request), 0};
+	const struct remote_choice choice = {wanted, only_wanted, max};
 	struct buf b = BUF_INIT;
 	bool good = give(a, a->agent, &which) &&
 	    take_message(a, a->agent, &b) &&
-	    choose(a, &b, wanted, only_wanted, max);
+	    remote_agent_choose(&b, &choice, &a->keys);
 
 	if (!good)
 		log_detail("the ssh-agent of SSH_AUTH_SOCK does not tell "
 		    "which keys it has");
 	buf_clear(&b);
-	return good && a->count > 0;
+	return good && a->keys.count > 0;
 }
 
 struct remote_agent *
@@ -347,7 +230,7 @@ remote_agent_take_fd(struct remote_agent *a)
 size_t
 remote_agent_count(const struct remote_agent *a)
 {
-	return a->count;
+	return a->keys.count;
 }
 
 void
@@ -365,6 +248,6 @@ remote_agent_close(struct remote_agent *a)
 		close(a->ours);
 	if (a->theirs >= 0)
 		close(a->theirs);
-	buf_clear(&a->answer);
+	buf_clear(&a->keys.message);
 	free(a);
 }

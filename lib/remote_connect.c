@@ -207,6 +207,7 @@ remote_connect(const char *host, unsigned port, int64_t deadline,
     struct err *e)
 {
 	struct lookup *l = start_lookup(host, port, e);
+	struct err failed = ERR_INIT;	/* of one address, if not of all */
 	int fd;
 
 	if (l == NULL)
@@ -215,9 +216,10 @@ remote_connect(const char *host, unsigned port, int64_t deadline,
 		leave_lookup(l);
 		return -1;
 	}
-	fd = try_all(l->list, deadline, e);
+	fd = try_all(l->list, deadline, &failed);
 	leave_lookup(l);
-	if (fd < 0)
-		return err_wrap(e, "connect to '%s' port %u", host, port);
-	return fd;
+	if (fd >= 0)
+		return fd;
+	*e = failed;
+	return err_wrap(e, "connect to '%s' port %u", host, port);
 }

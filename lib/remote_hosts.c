@@ -10,13 +10,10 @@
 
 #include "lib/base64.h"
 #include "lib/fs.h"
-#include "lib/hash.h"
 #include "lib/mem.h"
 #include "lib/remote_parts.h"
 
 #define FILE_LIMIT ((size_t)16 << 20)
-#define SHA1_SIZE 20
-#define SHA1_BLOCK 64
 
 /* What one file says of the host, the worst last. */
 enum verdict {
@@ -36,120 +33,12 @@ struct search {
 	size_t authority_line;
 };
 
-struct word {
-	const char *p;
-	size_t n;
-};
-
-/* ------------------------------------------------------------ host patterns */
-
-static bool
-matches(const char *name, const char *p, const char *end)
-{
-	const char *star = NULL, *from = NULL;
-
-	while (*name != '\0') {
-		if (p < end && *p == '*') {
-			star = ++p;
-			from = name;
-		} else if (p < end && (*p == '?' ||
-		    tolower((unsigned char)*p) == *name)) {
-			p++;
-			name++;
-		} else if (star != NULL) {
-			p = star;
-			name = ++from;
-		} else
-			return false;
-	}
-	while (p < end && *p == '*')
-		p++;
-	return p == end;
-}
-
-/* "a,b*,!bc": what is denied wins. */
-static bool
-matches_list(const char *name, struct word list)
-{
-	const char *p = list.p, *end = list.p + list.n, *comma;
-	bool found = false, denies;
-
-	for (; p < end; p = comma < end ? comma + 1 : end) {
-		comma = memchr(p, ',', (size_t)(end - p));
-		if (comma == NULL)
-			comma = end;
-		denies = *p == '!';
-		if (matches(name, denies ? p + 1 : p, comma)) {
-			if (denies)
-				return false;
-			found = true;
-		}
-	}
-	return found;
-}
-
-/* RFC 2104, with SHA-1; the key is no longer than a block. */
-static bool
-hmac_sha1(const struct buf *key, const char *text,
-    uint8_t mac[HASH_SIZE_MAX])
-{
-	uint8_t pad[2][SHA1_BLOCK], inner[HASH_SIZE_MAX];
-	struct hash *h;
-	size_t i;
-
-	for (i = 0; i < SHA1_BLOCK; i++) {
-		pad[0][i] = (i < key->n ? (uint8_t)key->p[i] : 0) ^ 0x36;
-		pad[1][i] = pad[0][i] ^ 0x36 ^ 0x5c;
-	}
-	h = hash_open_as(HASH_SHA1);
-	if (h == NULL)
-		return false;
-	hash_add(h, pad[0], SHA1_BLOCK);
-	hash_add(h, text, strlen(text));
-	hash_finish(h, inner);
-	h = hash_open_as(HASH_SHA1);
-	if (h == NULL)
-		return false;
-	hash_add(h, pad[1], SHA1_BLOCK);
-	hash_add(h, inner, SHA1_SIZE);
-	hash_finish(h, mac);
-	return true;
-}
-
-/* "|1|salt|hash" */
-static bool
-matches_hashed(const char *name, struct word host)
-{
-	const char *salt = host.p + 3, *end = host.p + host.n, *bar;
-	struct buf key = BUF_INIT, wanted = BUF_INIT;
-	uint8_t mac[HASH_SIZE_MAX];
-	bool same = false;
-
-	bar = memchr(salt, '|', (size_t)(end - salt));
-	if (bar != NULL && base64_read(salt, (size_t)(bar - salt), &key) &&
-	    base64_read(bar + 1, (size_t)(end - bar - 1), &wanted) &&
-	    key.n <= SHA1_BLOCK && wanted.n == SHA1_SIZE &&
-	    hmac_sha1(&key, name, mac))
-		same = memcmp(mac, wanted.p, SHA1_SIZE) == 0;
-	buf_clear(&key);
-	buf_clear(&wanted);
-	return same;
-}
-
-static bool
-is_for(const char *name, struct word host)
-{
-	if (host.n > 3 && memcmp(host.p, "|1|", 3) == 0)
-		return matches_hashed(name, host);
-	return matches_list(name, host);
-}
-
 /* -------------------------------------------------------------------- lines */
 
-static struct word
+static struct remote_word
 next_word(const char **p, const char *end)
 {
-	struct word w;
+	struct remote_word w;
 
 	while (*p < end && (**p == ' ' || **p == '\t'))
 		(*p)++;
@@ -161,14 +50,14 @@ next_word(const char **p, const char *end)
 }
 
 static bool
-word_is(struct word w, const char *text)
+word_is(struct remote_word w, const char *text)
 {
 	return w.n == strlen(text) && memcmp(w.p, text, w.n) == 0;
 }
 
 /* The type stands in the key itself, too: a string with its length. */
 static bool
-is_of_type(const struct remote_host_key *key, struct word type)
+is_of_type(const struct remote_host_key *key, struct remote_word type)
 {
 	const uint8_t *p = key->blob;
 	size_t n;
@@ -180,7 +69,7 @@ is_of_type(const struct remote_host_key *key, struct word type)
 }
 
 static bool
-is_same_key(const struct remote_host_key *key, struct word text)
+is_same_key(const struct remote_host_key *key, struct remote_word text)
 {
 	struct buf blob = BUF_INIT;
 	bool same = base64_read(text.p, text.n, &blob) && blob.n == key->n &&
@@ -199,7 +88,7 @@ say_revoked(const struct search *s, struct err *e)
 }
 
 static void
-note_key(struct search *s, struct word type, struct word text)
+note_key(struct search *s, struct remote_word type, struct remote_word text)
 {
 	if (is_same_key(s->key, text))
 		s->has_key = true;
@@ -210,6 +99,13 @@ note_key(struct search *s, struct word type, struct word text)
 		s->has_other = true;
 }
 
+static bool
+is_either(const struct search *s, struct remote_word host)
+{
+	return remote_host_matches(s->names[0], host) ||
+	    remote_host_matches(s->names[1], host);
+}
+
 /*
  * A key is revoked for the host by either of its names: there is no harm in
  * refusing too much. Known it is by its name with the port only.
@@ -217,7 +113,8 @@ note_key(struct search *s, struct word type, struct word text)
 static int
 read_line(struct search *s, const char *p, const char *end, struct err *e)
 {
-	struct word mark = {NULL, 0}, host = next_word(&p, end), type, text;
+	struct remote_word mark = {NULL, 0}, host = next_word(&p, end);
+	struct remote_word type, text;
 
 	if (host.n == 0 || host.p[0] == '#')
 		return 0;
@@ -230,10 +127,9 @@ read_line(struct search *s, const char *p, const char *end, struct err *e)
 	if (text.n == 0)
 		return 0;
 	if (mark.n > 0 && word_is(mark, "@revoked"))
-		return is_same_key(s->key, text) && (is_for(s->names[0],
-		    host) || is_for(s->names[1], host)) ?
+		return is_same_key(s->key, text) && is_either(s, host) ?
 		    say_revoked(s, e) : 0;
-	if (!is_for(s->names[0], host))
+	if (!remote_host_matches(s->names[0], host))
 		return 0;
 	if (mark.n == 0)
 		note_key(s, type, text);

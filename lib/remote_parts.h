@@ -1,6 +1,6 @@
 /*
- * What the files of lib/remote share. libssh is known to remote.c and
- * remote_login.c; the rest of it does without.
+ * What the files of lib/remote share. libssh is known to remote.c,
+ * remote_options.c and remote_login.c; the rest of it does without.
  */
 #ifndef LIB_REMOTE_PARTS_H
 #define LIB_REMOTE_PARTS_H
@@ -15,6 +15,8 @@
 #include "lib/remote.h"
 
 #define REMOTE_SLICE_MS 200	/* how long a signal may go unnoticed */
+
+struct ssh_key_struct;
 
 struct remote {
 	struct ssh_session_struct *session;
@@ -65,6 +67,16 @@ struct remote_host_key {
  */
 int remote_hosts_judge(const struct remote_host_key *key, struct err *e);
 
+/* ----------------------------------------------------- remote_patterns.c */
+
+struct remote_word {
+	const char *p;
+	size_t n;
+};
+
+/* name, in lower case, is one of host: "a,b*,!bc", "|1|salt|hash". */
+bool remote_host_matches(const char *name, struct remote_word host);
+
 /* -------------------------------------------------------- remote_agent.c */
 
 /*
@@ -80,13 +92,40 @@ int remote_agent_take_fd(struct remote_agent *a);
 size_t remote_agent_count(const struct remote_agent *a);
 void remote_agent_close(struct remote_agent *a);	/* accepts NULL */
 
-/* -------------------------------------------------------- remote_login.c */
+/* --------------------------------------------------- remote_agent_keys.c */
+
+struct remote_choice {
+	const struct strv *wanted;
+	bool only_wanted;
+	size_t max;
+};
+
+struct remote_keys {
+	struct buf message;	/* "these are my keys", after its length */
+	size_t count;
+};
+
+/* From such an answer of the agent's; false where it is none. */
+bool remote_agent_choose(const struct buf *message,
+    const struct remote_choice *c, struct remote_keys *chosen);
+/* The four bytes before each message and string. */
+size_t remote_agent_length(const uint8_t *p);
+
+/* ------------------------------------------------------ remote_options.c */
 
 /* Options of ours, over those of ~/.ssh/config. */
 int remote_options(struct remote *r, const struct remote_target *t,
     struct err *e);
+/* What libssh holds of this ssh_options_e, yours; NULL where nothing. */
+char *remote_get_option(struct remote *r, int option);
+/* "ssh-ed25519 SHA256:...", yours. */
+char *remote_fingerprint(struct ssh_key_struct *key);
+/* The key that the host has shown must be known; ERR_REFUSED. */
 int remote_check_host(struct remote *r, const struct remote_target *t,
     struct err *e);
+
+/* -------------------------------------------------------- remote_login.c */
+
 int remote_login(struct remote *r, const struct remote_target *t,
     struct err *e);
 

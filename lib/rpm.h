@@ -61,6 +61,15 @@ int rpm_read_payload(int fd, const char *name, struct out *copy,
     struct rpm *r, struct err *e);
 
 /*
+ * Unpacks the payload of a package that was read, to its end and to nowhere:
+ * ERR_DATA where it is not compressed as the header says, the digest of what
+ * it unpacks to is wrong, or lib/contents.h finds it damaged or unfit. Moves
+ * the descriptor's position.
+ */
+int rpm_check_contents(int fd, const char *name, const struct rpm *r,
+    struct err *e);
+
+/*
  * Two parts of rpm_read. What the header says of the package: that it is a
  * binary one, of a known format, its names and epoch; they are filled in.
  */

@@ -1,5 +1,6 @@
 #include "scp-to-orchestrator/collect.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "lib/fs.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -93,6 +95,8 @@ add_listed(struct collection *c, struct err *e)
 		if (line[0] != '\0')
 			status = add_path(c, line, e);
 	}
+	if (status == 0)
+		status = cleanup_check(e);
 	if (status == 0 && ferror(stdin))
 		status = err_sys(e, "read names from standard input");
 	free(line);
@@ -108,8 +112,8 @@ find(struct collection *c, char **args, size_t n_args, struct err *e)
 	int status = 0;
 
 	if (n_args == 0) {
-		path = mem_format("%s%s" PACKAGES, project ? project : "",
-		    project ? "/" : "");
+		path = project != NULL && *project != '\0' ?
+		    mem_format("%s/" PACKAGES, project) : mem_dup(PACKAGES);
 		status = add_path(c, path, e);
 		free(path);
 	}
@@ -149,20 +153,38 @@ found_open(const struct found *f, struct err *e)
 	    f->path);
 }
 
+/* What a file's name says after the version is no more of the version. */
+static bool
+ends_version(const char *p)
+{
+	return *p == '-' || *p == '_' ||
+	    (*p == '.' && !isdigit((unsigned char)p[1]));
+}
+
 /*
- * "veilid-cli-0.3.4_amd64.deb" is of veilid-cli 0.3.4: one that was renamed to
- * another would pass for it among people.
+ * "veilid-cli-0.3.4_amd64.deb" is veilid-cli 0.3.4 of amd64: one that was
+ * renamed to another would pass for it among people.
  */
 static bool
 is_named_so(const char *file, const struct package_claim *claim)
 {
-	const char *version = strchr(claim->version, ':');
+	const char *version = strchr(claim->version, ':'), *named;
 	size_t n = strlen(claim->name);
+	char *stem;
+	bool is_other;
 
 	version = version ? version + 1 : claim->version;
-	return strncmp(file, claim->name, n) == 0 &&
-	    (file[n] == '-' || file[n] == '_') &&
-	    path_starts_with(file + n + 1, version);
+	if (strncmp(file, claim->name, n) != 0 ||
+	    (file[n] != '-' && file[n] != '_') ||
+	    !path_starts_with(file + n + 1, version) ||
+	    !ends_version(file + n + 1 + strlen(version)))
+		return false;
+	stem = mem_dupn(file, strlen(file) - strlen(".deb"));
+	named = build_at_end(stem);
+	is_other = named != NULL && (claim->architecture == NULL ||
+	    strcmp(named, claim->architecture) != 0);
+	free(stem);
+	return !is_other;
 }
 
 static int
@@ -186,9 +208,10 @@ read_one(size_t i, void *arg, struct err *e)
 		return err_set(e, ERR_DATA, "'%s': a package's file has a name "
 		    "without blanks and the like", f->path);
 	if (!is_named_so(f->name, &f->package.claim))
-		return err_set(e, ERR_DATA, "'%s' is %s %s inside: it is named "
-		    "otherwise", f->path, f->package.claim.name,
-		    f->package.claim.version);
+		return err_set(e, ERR_DATA, "'%s' is %s %s of %s inside: it "
+		    "is named otherwise", f->path, f->package.claim.name,
+		    f->package.claim.version, f->package.claim.architecture ?
+		    f->package.claim.architecture : "all architectures");
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "lib/manifest.h"
 #include "lib/mem.h"
 #include "lib/report.h"
+#include "lib/sandbox.h"
 #include "lib/tool.h"
 #include "lib/upload.h"
 #include "scp-to-orchestrator/collect.h"
@@ -113,13 +114,25 @@ upload(const struct tool_call *call, struct collection *c, struct err *e)
 	return status;
 }
 
+/* Packages are parsed here, and there is no file to be written. */
+static int
+enter_sandbox(struct err *e)
+{
+	const struct strv nowhere = STRV_INIT;
+
+	return sandbox_enter(&nowhere, e);
+}
+
 static int
 send_packages(const struct tool_call *call, struct err *e)
 {
 	struct collection c;
-	int status = collect(&c, call->conf, call->args, call->n_args,
-	    options.release, options.build, e);
+	int status = enter_sandbox(e);
 
+	if (status < 0)
+		return -1;
+	status = collect(&c, call->conf, call->args, call->n_args,
+	    options.release, options.build, e);
 	if (status == 0)
 		status = upload(call, &c, e);
 	if (status == 0)

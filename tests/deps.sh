@@ -9,11 +9,13 @@ for group in "$@"; do
     build) set -- "$@" gcc libc6-dev make pkg-config libarchive-dev \
         libgpgme-dev libcurl4-openssl-dev libcjson-dev libinih-dev \
         zlib1g-dev libssl-dev libssh-dev gnupg gpg gpg-agent ;;
-    test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light openssl \
-        xz-utils zstd curl util-linux procps binutils ca-certificates mount \
-        rpm createrepo-c dnf zypper python3 python3-libcloud openssh-server \
-        openssh-client openssh-sftp-server iproute2 jq python3-yaml git ;;
-    check) set -- "$@" podman crun cloud-init systemd shellcheck python3-digitalocean \
+    test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
+        openssl xz-utils zstd bzip2 cpio curl util-linux procps binutils \
+        ca-certificates mount rpm createrepo-c dnf zypper python3 \
+        python3-libcloud openssh-server openssh-client openssh-sftp-server \
+        iproute2 jq python3-yaml git libfaketime strace ;;
+    check) set -- "$@" podman crun cloud-init systemd shellcheck \
+        python3-digitalocean \
         cargo python3-build python3-poetry-core python3-pip twine ;;
     pipeline) set -- "$@" nodejs npm rsync git ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;

@@ -132,10 +132,10 @@ check_cppcheck() {
 # What lies in which layer: modules, that is, file names up to the first "_".
 declare -A layers=(
     [base]='mem err buf path base64'
-    [os]='log cleanup clock secret conf fs hash out gzip archive run sandbox pgp
-        keyring signer par background report job tool'
+    [os]='log cleanup clock secret conf fs hash out gzip gunzip archive stream
+        run sandbox pgp keyring signer par background report job tool'
     [net]='json http sftp remote upload'
-    [pkg]='deb control manifest drop release build tree rpm repodata
+    [pkg]='deb control contents manifest drop release build tree rpm repodata
         package'
 )
 declare -A below=(
@@ -211,8 +211,8 @@ check_tools_apart() {
     done
 }
 
-# Each library is confined to one file of lib/, or two; gpgme to these. Tests
-# may judge us by whatever they like.
+# Each library is confined to one file of lib/, or two; gpgme and libssh to
+# these. Tests may judge us by whatever they like.
 check_third_party() {
     local header users
     includes '<' | grep -v '^tests/' >"$scratch/system"
@@ -227,6 +227,11 @@ check_third_party() {
         if [ "$header" = gpgme.h ]; then
             grep -vxE 'lib/(pgp\.c|signer\.c|pgp_context\.h)' \
                 "$scratch/users" | sed 's/$/ includes gpgme.h/'
+            continue
+        fi
+        if [ "$header" = libssh/ ]; then
+            grep -vxE 'lib/remote(_login|_options|_run|_stream)?\.c' \
+                "$scratch/users" | sed 's/$/ includes libssh/'
             continue
         fi
         users=$(wc -l <"$scratch/users")

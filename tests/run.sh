@@ -74,7 +74,8 @@ run() {
 # Those that wait for most of their time run beside the others, with keys of
 # their own: an agent of gpg's serves one test at a time.
 waiting='cloud_sim enrol machines machines_faults machines_kill machines_scale
-    machines_secrets recovery scp_faults'
+    machines_secrets recovery scp_faults
+    scp_accounts scp_stall'
 beside=() alone=()
 for test in tests/e2e/*.sh; do
     name=e2e/$(basename "$test" .sh)

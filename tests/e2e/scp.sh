@@ -152,6 +152,9 @@ test_which_packages() {
     the_drop v0.3.4 amd64-deb
     same_files "$DROP" project/target/packages/*
     rm -r "$DROP"
+    # that is set, and empty, is none
+    expect 66 "packages in 'target/packages'" \
+        env CI_PROJECT_DIR= "$BUILD/bin/scp-to-orchestrator" -c conf -r v0.3.4
     # a directory
     must send -r v0.3.4 elsewhere
     the_drop v0.3.4 arm64-deb
@@ -229,15 +232,50 @@ test_refused_before_a_connection() {
     expect 69 'orchestrator.invalid' send -r v0.3.4
 }
 
+test_interrupted_while_it_waits_for_names() {
+    nowhere
+    mkfifo names
+    env --default-signal=INT "$BUILD/bin/scp-to-orchestrator" -c conf \
+        -r v0.3.4 - <names >out 2>err &
+    local pid=$!
+    PIDS+=("$pid")
+    exec 7>names
+    until [ "$(readlink "/proc/$pid/exe")" = "$BUILD/bin/scp-to-orchestrator" ] &&
+        grep -q '^State:.S' "/proc/$pid/status"; do
+        sleep 0.05
+    done
+    sleep 0.2
+    kill -INT "$pid"
+    wait "$pid"
+    [ $? = 130 ] || die "$(cat err)"
+    exec 7>&-
+}
+
 test_bad_packages_are_refused() {
     nowhere
     make_debs p 0.3.4
     cp -r p renamed
     mv renamed/veilid-cli-0.3.4_amd64.deb renamed/veilid-gui-0.3.4_amd64.deb
-    expect 65 'veilid-cli 0.3.4 inside: it is named otherwise' send -r v0.3.4 renamed
+    expect 65 'veilid-cli 0.3.4 of amd64 inside: it is named otherwise' send -r v0.3.4 renamed
     cp -r p renamed2
     mv renamed2/veilid-cli-0.3.4_amd64.deb renamed2/veilid-cli-0.3.5_amd64.deb
     expect 65 'named otherwise' send -r v0.3.4 renamed2
+    # the version goes on, and the architecture is another, in either's words
+    for name in 0.3.45_amd64 0.3.4.1_amd64 0.3.4+b1_amd64 0.3.4~rc1_amd64 \
+        0.3.4_arm64 0.3.4-aarch64 0.3.4-1.aarch64; do
+        rm -r renamed2
+        cp -r p renamed2
+        mv renamed2/veilid-cli-0.3.4_amd64.deb "renamed2/veilid-cli-$name.deb"
+        expect 65 "veilid-cli 0.3.4 of amd64 inside: it is named otherwise" \
+            send -r v0.3.4 renamed2
+    done
+    for name in veilid-cli_0.3.4_amd64 veilid-cli-0.3.4 veilid-cli-0.3.4-x86_64 \
+        veilid-cli_0.3.4.amd64 veilid-cli_0.3.4-linux; do
+        rm -r renamed2
+        cp -r p renamed2
+        mv renamed2/veilid-cli-0.3.4_amd64.deb "renamed2/$name.deb"
+        expect 69 'orchestrator.invalid' send -r v0.3.4 renamed2
+    done
     cp -r p mixed
     make_deb mixed lab-x 0.3.4 arm64
     expect 65 'send one build at a time' send -r v0.3.4 mixed
@@ -564,6 +602,41 @@ test_distribute_packages_takes_what_was_sent() {
     done | sort >sent
     find srv/apt/pool/ -name '*.deb' -exec sha256sum {} + | cut -c1-64 | sort |
         cmp - sent || die 'other packages are published'
+}
+
+# Jobs of several releases and of one build at once, and one that is retried;
+# names that begin alike. Each release gets its own.
+test_several_releases_at_one_time() {
+    local release drop pids=()
+    prepare
+    sed -i "s,^inbox = $T/home/incoming,inbox = $SSHD_INBOX," conf
+    use_builds amd64-deb
+    for release in v0.3 v0.3.4 v0.3.4.1 v0.3.5 nightly-20261122; do
+        make_debs "of.$release" "$(echo "${release#v}" | tr -d -c 0-9.)"
+        send -r "$release" "of.$release" >"out.$release" 2>"err.$release" &
+        pids+=($!)
+    done
+    for pid in "${pids[@]}"; do wait "$pid" || die "$(cat err.*)"; done
+    [ "$(ls "$SSHD_INBOX" | wc -l)" = 5 ] || die "$(ls "$SSHD_INBOX")"
+    # the job of v0.3.4 is retried, with other bytes; half of a third try
+    touch -d '1 hour ago' "$SSHD_INBOX"/*
+    DEB_EXTRA=retried make_debs of.v0.3.4 0.3.4
+    must send -r v0.3.4 of.v0.3.4
+    drop=$(sed -n 's/.*sent \(v0.3.4.amd64-deb.[0-9a-f]*\):.*/\1/p' err)
+    [ -d "$SSHD_INBOX/$drop" ] || die "$(cat err)"
+    mkdir "$SSHD_INBOX/v0.3.4.amd64-deb.0123456789abcdef.part"
+    touch -d '2 hours ago' "$SSHD_INBOX"/v0.3.4.amd64-deb.*
+    touch -d '1 hour ago' "$SSHD_INBOX/$drop"
+    for release in v0.3.4 v0.3.5; do
+        must dist build -r "$release"
+        grep -qE "build amd64-deb: drop $release.amd64-deb.[0-9a-f]{16}$" err ||
+            die "which one? $(cat err)"
+        [ "$release" != v0.3.4 ] || grep -qF "drop $drop" err || die "$(cat err)"
+        must export_and_deploy
+        cmp "of.$release"/veilid-cli-* \
+            srv/apt/pool/stable/main/veilid-cli_"${release#v}"_amd64.deb || die "$release"
+    done
+    [ "$(ls srv/apt/pool/stable/main/ | wc -l)" = 4 ] || die "$(ls srv/apt/pool/stable/main)"
 }
 
 # Sent again after a newer one: what was sent last is what counts.

@@ -230,6 +230,9 @@ test_drops_go_when_they_are_live() {
     drop_all v0.3.5 q
     expect 0 'dry run: would remove drop v0.3.4.amd64-deb.x1' dist -n send
     [ "$(drops | wc -l)" = 5 ] || die "$(drops)"
+    # with it goes a try to send it again, which did not get to its end
+    mkdir "$HOME/incoming/v0.3.4.arm64-deb.x1.part"
+    echo half >"$HOME/incoming/v0.3.4.arm64-deb.x1.part/veilid-cli-0.3.4_arm64.deb"
     expect 0 'removed drop v0.3.4.arm64-deb.x1 \(its generation is live\)' dist -r v0.3.5
     [ "$(drops | tr '\n' ' ')" = 'v0.3.4.amd64-deb.x2 v0.3.5.amd64-deb.x1 v0.3.5.arm64-deb.x1 ' ] ||
         die "$(drops)"

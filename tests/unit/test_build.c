@@ -23,6 +23,30 @@ names_of_builds(void **state)
 }
 
 static void
+the_architecture_that_a_name_ends_with(void **state)
+{
+	static const struct {
+		const char *text, *architecture;
+	} names[] = {
+		{"x_1.0_amd64", "amd64"}, {"x-1.0-1.x86_64", "amd64"},
+		{"x-arm64", "arm64"}, {"x.aarch64", "arm64"},
+		{"x_1.0_all", NULL}, {"x-1.0", NULL}, {"amd64", NULL},
+		{"xamd64", NULL}, {"x_amd64_1", NULL}, {"", NULL},
+	};
+	const char *got;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(names); i++) {
+		got = build_at_end(names[i].text);
+		if (names[i].architecture == NULL)
+			assert_null(got);
+		else
+			assert_string_equal(got, names[i].architecture);
+	}
+}
+
+static void
 what_is_no_build(void **state)
 {
 	static const char *const bad[] = {
@@ -57,6 +81,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_of_builds),
+		cmocka_unit_test(the_architecture_that_a_name_ends_with),
 		cmocka_unit_test(what_is_no_build),
 		cmocka_unit_test(architectures_in_both_worlds),
 	};

@@ -1,0 +1,151 @@
+/*
+ * rpm_check_contents of lib/rpm.h: payloads that have the digest that the
+ * header says, and are no payloads all the same.
+ */
+#include "tests/unit/rpm_builder.h"
+
+static void
+set_payload(struct package *p, const char *file)
+{
+	buf_clear(&p->payload);
+	get(file, &p->payload);
+	add_hex(&p->main, 5092, HASH_SHA256, &p->payload);
+	parts_number(&p->main, 5093, 8);
+}
+
+static int
+check(struct package *p, struct err *e)
+{
+	struct buf file = BUF_INIT;
+	struct rpm r = RPM_INIT;
+	int fd, status;
+
+	*e = (struct err)ERR_INIT;
+	package_seal(p);
+	package_write(p, &file);
+	fd = file_of(file.p, file.n);
+	assert_ok(rpm_read(fd, "x.rpm", &r, e), *e);
+	assert_ok(rpm_read_payload(fd, "x.rpm", NULL, &r, e), *e);
+	status = rpm_check_contents(fd, "x.rpm", &r, e);
+	close(fd);
+	rpm_clear(&r);
+	buf_clear(&file);
+	return status;
+}
+
+#define assert_bad(p, part) do {					\
+	struct err e_;							\
+	assert_fails(check(p, &e_), e_, ERR_DATA, part);		\
+	check_err(&e_, ERR_DATA, "x.rpm: payload: ", __FILE__,		\
+	    __LINE__);							\
+} while (0)
+
+#define assert_good(p) do {						\
+	struct err e_;							\
+	assert_ok(check(p, &e_), e_);					\
+} while (0)
+
+static int
+make_payloads(void **state)
+{
+	if (scratch_enter(state) < 0)
+		return -1;
+	run("mkdir -p t/usr/bin && head -c 3000 /dev/urandom >t/usr/bin/a");
+	run("(cd t && echo ./usr/bin/a | cpio -o -H newc --quiet) >cpio");
+	run("gzip -nk cpio; xz -k cpio; xz -k --format=lzma cpio; "
+	    "zstd -q cpio; bzip2 -k cpio");
+	return 0;
+}
+
+static const struct {
+	const char *name, *file;
+} compressors[] = {
+	{"gzip", "cpio.gz"}, {"xz", "cpio.xz"}, {"zstd", "cpio.zst"},
+	{"bzip2", "cpio.bz2"}, {"lzma", "cpio.lzma"},
+};
+
+static void
+every_compressor_of_rpm(void **state)
+{
+	struct package p;
+	size_t i;
+
+	(void)state;
+	package_usual(&p);
+	parts_string(&p.main, 1124, "cpio");
+	for (i = 0; i < COUNT(compressors); i++) {
+		parts_string(&p.main, 1125, compressors[i].name);
+		set_payload(&p, compressors[i].file);
+		assert_good(&p);
+		set_payload(&p, "cpio");
+		assert_bad(&p, "");
+	}
+	/* none is named: gzip, or as it is */
+	parts_drop(&p.main, 1125);
+	assert_good(&p);
+	set_payload(&p, "cpio.gz");
+	assert_good(&p);
+	set_payload(&p, "cpio.xz");
+	assert_bad(&p, "");
+	parts_string(&p.main, 1125, "lz4");
+	assert_bad(&p, "compressed by 'lz4'");
+	parts_string(&p.main, 1125, "xz");
+	parts_string(&p.main, 1124, "drpm");
+	assert_bad(&p, "its format is 'drpm'");
+	package_clear(&p);
+}
+
+static void
+payloads_that_end_early(void **state)
+{
+	struct package p;
+
+	(void)state;
+	package_usual(&p);
+	parts_string(&p.main, 1125, "gzip");
+	run("head -c -1 cpio.gz >cut && head -c 2000 cpio | gzip -n >early");
+	set_payload(&p, "cut");
+	assert_bad(&p, "end too early");
+	set_payload(&p, "early");
+	assert_bad(&p, "");
+	run(": >none");
+	set_payload(&p, "none");
+	assert_bad(&p, "");
+	package_clear(&p);
+}
+
+static void
+the_digest_of_what_it_unpacks_to(void **state)
+{
+	struct package p;
+	struct buf plain = BUF_INIT;
+
+	(void)state;
+	package_usual(&p);
+	parts_string(&p.main, 1125, "zstd");
+	set_payload(&p, "cpio.zst");
+	get("cpio", &plain);
+	add_hex(&p.main, 5097, HASH_SHA256, &plain);
+	assert_good(&p);
+	add_hex(&p.main, 5097, HASH_SHA256, &p.payload);
+	assert_bad(&p, "digest of what it unpacks to");
+	/* of the algorithm that is said */
+	add_hex(&p.main, 5092, HASH_SHA512, &p.payload);
+	parts_number(&p.main, 5093, 10);
+	add_hex(&p.main, 5097, HASH_SHA512, &plain);
+	assert_good(&p);
+	buf_clear(&plain);
+	package_clear(&p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_compressor_of_rpm),
+		cmocka_unit_test(payloads_that_end_early),
+		cmocka_unit_test(the_digest_of_what_it_unpacks_to),
+	};
+
+	return cmocka_run_group_tests(tests, make_payloads, scratch_leave);
+}
