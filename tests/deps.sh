@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, with apt, those Debian packages that are missing.
 #
-#   tests/deps.sh GROUP...      build, test, check, pipeline, lint, bench
+#   tests/deps.sh GROUP...      build, test, check, pipeline, lint, bench, matrix
 set -eu
 
 for group in "$@"; do
@@ -13,10 +13,12 @@ for group in "$@"; do
         xz-utils zstd curl util-linux procps binutils ca-certificates mount \
         rpm createrepo-c dnf zypper python3 python3-libcloud openssh-server \
         openssh-client openssh-sftp-server iproute2 jq python3-yaml git ;;
-    check) set -- "$@" podman crun cloud-init shellcheck python3-digitalocean \
-        cargo python3-build python3-poetry-core python3-pip twine ;;
+    check) set -- "$@" podman crun cloud-init shellcheck strace cargo \
+        python3-digitalocean python3-build python3-poetry-core python3-pip \
+        twine ;;
     pipeline) set -- "$@" nodejs npm rsync git ;;
     lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
+    matrix) set -- "$@" mmdebstrap git iproute2 util-linux mount ;;
     bench) set -- "$@" reprepro aptly rsync time ;;
     *) echo "deps.sh: unknown group '$group'" >&2; exit 64 ;;
     esac
