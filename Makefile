@@ -6,6 +6,8 @@
 #   make bench       speed, as ratios against what else there is
 #   make lint        warnings, style, manuals, layers
 #   make rehearse-pipeline   the same by .gitlab-ci.yml and gitlab-ci-local
+#   make matrix      the clients of Debian 12, 13 and sid, in chroots; as root
+#   make bare        rehearse and check on a Debian 12 and 13 that have nothing
 #   make fuzz SECS=60   make install DESTDIR= PREFIX=   make deps   make clean
 #   make install-scripts DIR=.../scripts/cicd   the names of the shell scripts
 #                that these tools replace, for pipelines that call them
@@ -46,8 +48,8 @@ UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all tests check rehearse rehearse-pipeline bench lint fuzz install \
-	install-scripts deps deps-build clean
+.PHONY: all tests check rehearse rehearse-pipeline bench lint fuzz matrix \
+	bare install install-scripts deps deps-build clean
 
 all: $(BINARIES) $(LIB)
 
@@ -128,6 +130,20 @@ ifeq ($(DEPS),yes)
 	@tests/deps.sh build test lint
 endif
 	@tests/fuzz/run.sh $(SECS)
+
+# Not part of check: sid is another one every day.
+matrix:
+ifeq ($(DEPS),yes)
+	@tests/deps.sh build test matrix
+endif
+	@$(MAKE) --no-print-directory DEPS=no all
+	@BUILD=$(BUILD) tests/matrix/run.sh '$(T)'
+
+bare:
+ifeq ($(DEPS),yes)
+	@tests/deps.sh matrix
+endif
+	@BUILD=$(BUILD) tests/bare.sh $(T)
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin \

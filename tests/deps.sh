@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs, with apt, those Debian packages that are missing.
 #
-#   tests/deps.sh GROUP...      build, test, check, pipeline, lint, bench
+#   tests/deps.sh GROUP...      build, test, check, pipeline, lint, bench, matrix
 set -eu
 
 for group in "$@"; do
@@ -9,17 +9,19 @@ for group in "$@"; do
     build) set -- "$@" gcc libc6-dev make pkg-config libarchive-dev \
         libgpgme-dev libcurl4-openssl-dev libcjson-dev libinih-dev \
         zlib1g-dev libssl-dev libssh-dev gnupg gpg gpg-agent ;;
-    test) set -- "$@" libcmocka-dev dpkg-dev apt apt-utils gpgv nginx-light \
-        openssl xz-utils zstd bzip2 cpio curl util-linux procps binutils \
-        ca-certificates mount rpm createrepo-c dnf zypper python3 \
-        python3-libcloud openssh-server openssh-client openssh-sftp-server \
-        iproute2 jq python3-yaml git libfaketime strace ;;
-    check) set -- "$@" podman crun cloud-init systemd shellcheck \
-        python3-digitalocean \
-        cargo python3-build python3-poetry-core python3-pip twine ;;
+    # for the rehearsal, and for all the rest
+    test) set -- "$@" apt gpgv nginx-light xz-utils curl util-linux procps \
+        binutils ca-certificates mount rpm dnf zypper python3 python3-libcloud \
+        openssh-server openssh-client openssh-sftp-server iproute2 jq \
+        python3-yaml git ;;
+    check) set -- "$@" libcmocka-dev dpkg-dev apt-utils openssl zstd bzip2 cpio \
+        createrepo-c libfaketime strace podman crun cloud-init systemd \
+        shellcheck python3-digitalocean cargo python3-build \
+        python3-poetry-core python3-pip twine ;;
     pipeline) set -- "$@" nodejs npm rsync git ;;
-    lint) set -- "$@" clang cppcheck shellcheck mandoc libclang-rt-dev ;;
-    bench) set -- "$@" reprepro aptly rsync time ;;
+    lint) set -- "$@" libcmocka-dev clang cppcheck shellcheck mandoc libclang-rt-dev ;;
+    matrix) set -- "$@" mmdebstrap git iproute2 util-linux mount ;;
+    bench) set -- "$@" dpkg-dev apt-utils createrepo-c reprepro aptly rsync time ;;
     *) echo "deps.sh: unknown group '$group'" >&2; exit 64 ;;
     esac
     shift

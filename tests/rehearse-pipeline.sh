@@ -31,7 +31,8 @@ finish() {
     cleanup
     world_end
     [ "${ENDED:-}" = yes ] || printf '\nThe rehearsal failed.\n'
-    rm -rf "$T" "$KEYS"
+    rm -rf "$T"
+    [ -z "$OWN_KEYS" ] || rm -rf "$KEYS"
     exit "$status"
 }
 

@@ -27,8 +27,11 @@ count() {
     local name=$1 line
     while IFS= read -r line; do
         case $line in
-        'ok '*'# SKIP'*|'ok '*'# skip'*)
-            skipped=$((skipped + 1)); echo "  skip  $name: ${line#ok * - }" ;;
+        # a test that cmocka 1.1.5 has skipped is "not ok"
+        'ok '*'# SKIP'*|'ok '*'# skip'*|'not ok '*'# SKIP'*)
+            skipped=$((skipped + 1))
+            line=${line#not }
+            echo "  skip  $name: ${line#ok * - }" ;;
         'ok '*) passed=$((passed + 1)) ;;
         'not ok '*) failed=$((failed + 1)); echo "  FAIL  $name: $line" ;;
         '#'*) [ "$show_comments" = yes ] && echo "        $line" ;;
@@ -96,7 +99,14 @@ run_beside() {
         execute "$name" bash "tests/$name.sh"
     done
 }
-run_beside &
+# Where they can have no /dev/shm of their own, they would find the others' key
+# rings there; so they wait.
+if unshare -m true 2>/dev/null; then
+    run_beside &
+else
+    alone+=("${beside[@]}")
+    beside=()
+fi
 for test in "$BUILD"/tests/test_*; do
     name=unit/${test##*/test_}
     if [ ! -x "$test" ] || [ "${test%.d}" != "$test" ]; then continue; fi

@@ -18,7 +18,7 @@ CLOUD_GITLAB_TOKEN=glpat-0123456789abcdef
 CLOUD_PROJECT=42
 
 cloud_start() {
-    local how ways=('unshare -n' 'unshare -rn' '')
+    local how ways=('unshare -n' 'unshare -rn' '') shared=()
     case ${CLOUD_IN:-} in
     '') ;;
     here) ways=('') ;;
@@ -29,10 +29,11 @@ cloud_start() {
     for how in "${ways[@]}"; do
         # shellcheck disable=SC2086
         [ -z "$how" ] || $how true 2>/dev/null || continue
+        [ -n "$how" ] || shared=(--shared)
         # the pid stays the same: unshare becomes the simulator
         # shellcheck disable=SC2086
         $how /usr/bin/python3 -B "$SIM/cloud.py" --with-parent \
-            --log "$T/cloud.log" --token "$CLOUD_TOKEN" \
+            "${shared[@]}" --log "$T/cloud.log" --token "$CLOUD_TOKEN" \
             --gitlab-token "$CLOUD_GITLAB_TOKEN" --project "$CLOUD_PROJECT" \
             "$@" >"$T/cloud.out" 2>"$T/cloud.err" &
         PIDS+=($!)

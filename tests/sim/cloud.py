@@ -28,7 +28,7 @@ from api_digitalocean import DigitalOcean
 from faults import TABLE, Faults
 from api_gitlab import GitLab
 from api_gitlab_job import GitLabJob
-from machines import World
+from machines import World, claim_addresses
 from port22 import Port22
 from web import Answer
 
@@ -53,6 +53,8 @@ def options():
     p.add_argument('--minute-seconds', type=float, default=60)
     p.add_argument('--per-hour', type=int, default=5000)
     p.add_argument('--keys-per-minute', type=int, default=10)
+    p.add_argument('--shared', action='store_true',
+                   help='other simulators may be on this loopback as well')
     p.add_argument('--with-parent', action='store_true')
     p.add_argument('--faults', action='store_true',
                    help='say which faults there are, and end')
@@ -71,6 +73,7 @@ class Simulator:
         self.apis = {'v2': (DigitalOcean(self.world, opts), opts.token),
                      'api': (GitLab(self.world, opts), opts.gitlab_token),
                      'job': (GitLabJob(opts, self.faults), opts.job_token)}
+        self.claim = claim_addresses() if opts.shared else None
         self.port22 = Port22(self.world, self.lock)
         self.servers = [serve.Server(('127.0.0.1', opts.port), self)]
         port = self.servers[0].server_port

@@ -3,7 +3,10 @@ at which something happens to it; `settle` makes happen what is due. It is
 called before each request, and by a clock that also minds port 22."""
 
 import dataclasses
+import random
+import socket
 import time
+import typing
 
 import catalogue
 
@@ -61,9 +64,12 @@ class Droplet:
     hidden: bool = False        # droplet-vanishes
     deletes: int = 0            # DELETEs that were answered 204
 
+    net: typing.ClassVar[int] = 0       # the first of the third octets
+
     def address(self, kind):
         return '127.%d.%d.%d' % (30 if kind == 'private' else 31,
-                                 self.number // 250, self.number % 250 + 1)
+                                 self.net + self.number // 250,
+                                 self.number % 250 + 1)
 
     def is_up(self):
         return self.status == 'active' and not self.gone and not self.hidden
@@ -71,6 +77,24 @@ class Droplet:
     def addresses(self):
         kinds = (('private', self.private), ('public', self.public))
         return [self.address(kind) for kind, has in kinds if has]
+
+
+def claim_addresses():
+    """Where loopback is not ours alone: addresses that no other simulator on it
+    has, for the first thousand droplets. A socket says that they are taken."""
+    others = list(range(4, 250, 4))
+    random.shuffle(others)
+    for net in [0] + others:
+        claim = socket.socket()
+        try:
+            claim.bind(('127.30.%d.254' % net, 22))
+            claim.listen()
+        except OSError:
+            claim.close()
+            continue
+        Droplet.net = net
+        return claim
+    return None
 
 
 class World:

@@ -741,9 +741,11 @@ start_agent(const char *keys)
 	unlink(path);
 	argv[3] = path;
 	pid = spawn(argv, "agent.log");
-	for (i = 0; i < 500 && !there_is("agent"); i++)
-		nap(10);
 	setenv("SSH_AUTH_SOCK", path, 1);
+	/* the socket is there a moment before anybody listens; 2: no agent */
+	for (i = 0; i < 500 && WEXITSTATUS(system(
+	    "ssh-add -l >>agent.log 2>&1")) == 2; i++)
+		nap(10);
 	strv_split(&words, keys);
 	for (i = 0; i < words.n; i++) {
 		snprintf(command, sizeof(command), "SSH_ASKPASS=$PWD/askpass "

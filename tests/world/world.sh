@@ -190,7 +190,8 @@ machine_command() {
     local path=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     shift 3
     if [ "$WORLD" = namespaces ]; then
-        enter=(nsenter -t "${MACHINE_PID[$name]}" -n -m)
+        # of a chroot, -m alone would leave the root directory behind
+        enter=(nsenter -t "${MACHINE_PID[$name]}" -n -m -r)
         [ "$uid" = 0 ] || enter+=(setpriv --reuid "$uid" --regid "$uid" --clear-groups)
     else
         home=$(place "$name" "$home")
