@@ -4,6 +4,10 @@
 #
 #   BUILD=build tests/run.sh [NAME]      only test files whose name has NAME
 #   SKIP='NAME...'                       and not these of tests/e2e
+#   LANES=N                              so many files at once
+#
+# Many wait more than they work, so there is a lane more than processors. Each
+# lane has keys of its own: an agent of gpg's serves one test at a time.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 export BUILD=${BUILD:-build}
@@ -39,14 +43,14 @@ count() {
     done
 }
 
-# execute NAME COMMAND...: what it says goes into files, its status and time too.
+# execute NAME: what it says goes into files, its status and time too.
 execute() {
-    local to=$log/${1//\//_} start=$SECONDS
-    shift
-    # no test file takes a minute or two: one that hangs is a failure, not a
-    # wait. In the background bash has everything ignore INT.
-    env --default-signal=INT,QUIT timeout -k 5 600 "$@" >"$to.out" 2>"$to.err" \
-        </dev/null
+    local to=$log/${1//\//_} start=$SECONDS command=(bash "tests/$1.sh")
+    case $1 in unit/*) command=("$BUILD/tests/test_${1#unit/}") ;; esac
+    # no test file takes so long: one that hangs is a failure, not a wait. In
+    # the background bash has everything ignore INT.
+    env --default-signal=INT,QUIT timeout -k 5 900 "${command[@]}" \
+        >"$to.out" 2>"$to.err" </dev/null 8>&-
     echo "$? $((SECONDS - start))" >"$to.status"
 }
 
@@ -69,52 +73,59 @@ report() {
         "$((passed + skipped - before + failed - bad))" "$seconds"
 }
 
-run() {
-    execute "$@"
-    report "$1"
+# take: the next name, which is then gone from the list.
+take() {
+    (
+        flock 7
+        head -n 1 "$log/names"
+        sed -i 1d "$log/names"
+    ) 7>"$log/lock"
 }
 
-# Those that wait for most of their time run beside the others, with keys of
-# their own: an agent of gpg's serves one test at a time.
-waiting='cloud_sim enrol machines machines_faults machines_kill machines_scale
-    machines_secrets recovery scp_faults
-    scp_accounts scp_stall'
-beside=() alone=()
-for test in tests/e2e/*.sh; do
-    name=e2e/$(basename "$test" .sh)
-    # lib.sh and the like are sourced by the others
-    case $name in e2e/lib | e2e/rpms | e2e/cloud | e2e/sshd | e2e/manual | \
-        e2e/operation) continue ;; esac
-    case " ${SKIP:-} " in *" ${name#e2e/} "*) continue ;; esac
-    case $name in *"$only"*) ;; *) continue ;; esac
-    case " ${waiting//$'\n'/ } " in
-    *" ${name#e2e/} "*) beside+=("$name") ;;
-    *) alone+=("$name") ;;
-    esac
-done
-run_beside() {
-    mkdir "$keys/beside"
-    export KEYS=$keys/beside
-    for name in "${beside[@]}"; do
-        execute "$name" bash "tests/$name.sh"
+# lane N: one file after the other, until there is none.
+lane() {
+    local name
+    mkdir "$keys/$1"
+    export KEYS=$keys/$1
+    while name=$(take) && [ -n "$name" ]; do
+        execute "$name"
+        echo "$name" >&8
     done
 }
-# Where they can have no /dev/shm of their own, they would find the others' key
-# rings there; so they wait.
-if unshare -m true 2>/dev/null; then
-    run_beside &
-else
-    alone+=("${beside[@]}")
-    beside=()
-fi
+
+# Those that take longest are begun first.
+long='pipeline recovery machines_faults machines_kill registries enrol scp_faults
+    machines cloud_sim scp_shell rpm_container refuse_debs'
+names=()
+add() {
+    case $1 in *"$only"*) ;; *) return ;; esac
+    case " ${names[*]} ${SKIP:-} " in *" $1 "* | *" ${1#e2e/} "*) return ;; esac
+    names+=("$1")
+}
+for name in $long; do add "e2e/$name"; done
 for test in "$BUILD"/tests/test_*; do
-    name=unit/${test##*/test_}
-    if [ ! -x "$test" ] || [ "${test%.d}" != "$test" ]; then continue; fi
-    case $name in *"$only"*) run "$name" "$test" ;; esac
+    if [ -x "$test" ] && [ "${test%.d}" = "$test" ]; then
+        add "unit/${test##*/test_}"
+    fi
 done
-for name in "${alone[@]}"; do run "$name" bash "tests/$name.sh"; done
+# the others are sourced
+while IFS= read -r test; do
+    add "e2e/$(basename "$test" .sh)"
+done < <(grep -l '^run_tests' tests/e2e/*.sh)
+
+lanes=${LANES:-$(($(nproc) + 1))}
+# Where they can have no /dev/shm of their own, they would find the others' key
+# rings there.
+unshare -m true 2>/dev/null || lanes=1
+mkfifo "$log/done"
+exec 8<>"$log/done"
+printf '%s\n' "${names[@]}" >"$log/names"
+for n in $(seq "$lanes"); do lane "$n" & done
+for ((n = 0; n < ${#names[@]}; n++)); do
+    IFS= read -r name <&8
+    report "$name"
+done
 wait
-for name in "${beside[@]}"; do report "$name"; done
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ] && [ "$((passed + skipped))" -gt 0 ]
