@@ -257,5 +257,6 @@ test_killed_after_each_job() {
     [ ! -s "$T/watch.failed" ] || die "$(cat "$T/watch.failed")"
 }
 
+gitlab_install || { echo "not ok 1 - gitlab-ci-local cannot be installed"; exit 1; }
 PARALLEL=2
 run_tests
