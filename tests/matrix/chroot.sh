@@ -10,6 +10,9 @@
 
 CHROOTS=${CHROOTS:-${BUILD:-build}/matrix}
 CHROOT_DAYS=${CHROOT_DAYS:-7}
+# Where this machine's npm knows a certificate authority of its own, that of the
+# chroot has to.
+CHROOT_CA=/etc/ssl/certs/machine.crt
 
 # mirror_of LABEL: where apt gets this label from, by apt's own account of it.
 mirror_of() {
@@ -104,6 +107,7 @@ chroot_do() {
     shift
     env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         HOME=/root LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive \
+        ${NODE_EXTRA_CA_CERTS:+NODE_EXTRA_CA_CERTS=$CHROOT_CA} \
         chroot "$root" "$@" </dev/null
 }
 
@@ -118,6 +122,8 @@ chroot_alone() {
     mkdir -p "$kept"
     find "$kept" -name '*.deb' -exec cp -lf -t "$here" {} +
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+    [ -z "${NODE_EXTRA_CA_CERTS:-}" ] ||
+        cp -L "$NODE_EXTRA_CA_CERTS" "$root$CHROOT_CA" || return
     # shellcheck disable=SC2016
     unshare --mount --pid --fork --kill-child \
         bash -c '. "$1" && chroot_root "$2" && chroot_mounts "$2" &&
