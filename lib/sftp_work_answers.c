@@ -42,7 +42,8 @@ piece_is_there(const struct sftp *s, struct sftp_work *w, size_t i)
 {
 	size_t n = sftp_piece_length(s, w, i);
 
-	log_progress_add(n);
+	if (w->job->duty != SFTP_READ_BACK)
+		log_progress_add(n);
 	w->left -= n <= w->left ? n : w->left;
 }
 
@@ -181,8 +182,11 @@ sftp_work_was_read_back(struct sftp *s, const struct sftp_request *r,
 	} else if ((p = sftp_get_data(a, r->reading, &n, e)) == NULL) {
 		return -1;
 	}
-	if (p != NULL && is_same(s, w, r->i, p, n))
+	if (p != NULL && is_same(s, w, r->i, p, n)) {
+		if (w->job->duty == SFTP_READ_BACK)
+			piece_is_there(s, w, r->i);
 		return 0;
+	}
 	if (status.code != STATUS_EOF) {
 		fail_by_status(w, &status, "read back");
 	} else if (!has_failed(w)) {

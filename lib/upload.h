@@ -1,6 +1,7 @@
 /*
  * A drop that goes to another machine: uploaded as <name>.part by one or more
- * connections, read back, and renamed once it is whole.
+ * connections, synced, read back or, where the account has a shell that can
+ * take hashes, compared by hash there, and renamed once it is whole.
  *
  *	struct upload u = {.target = &t, .inbox = "incoming", .name = name,
  *	    .files = files, .n = n};
@@ -8,7 +9,8 @@
  *
  * The name tells the content (upload_unique), so the same content has the same
  * name: what is there already is not sent again, and what was cut off is
- * resumed: ranges that arrived are read and compared, others are sent.
+ * resumed: what arrived is compared, by hash or by reading it, and the rest is
+ * sent.
  */
 #ifndef LIB_UPLOAD_H
 #define LIB_UPLOAD_H
@@ -30,6 +32,7 @@ struct upload_file {
 	/* ...or, with open NULL, memory. */
 	const void *data;
 	uint64_t size;		/* bytes, in either case */
+	const uint8_t *sha256;	/* of them, where it is known, or NULL */
 };
 
 struct upload {
