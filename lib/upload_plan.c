@@ -307,7 +307,6 @@ was_sent(struct sending *s, struct plan_file *f, const struct piece *p)
 	else
 		add_range(s, p->file, p->job.offset);
 	if (f->is_large && f->unsent == 0)
-	if (f->is_large && f->unsent == 0)
 		s->due[s->n_due++] = p->file;
 }
 
