@@ -2,6 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/upload_parts.h"
@@ -34,8 +35,11 @@ int
 upload_check_inbox(struct sending *s, struct sftp *sftp, struct err *e)
 {
 	struct sftp_attributes a;
+	int64_t start = clock_ms();
+	int status = sftp_stat(sftp, s->u->inbox, &a, e);
 
-	if (sftp_stat(sftp, s->u->inbox, &a, e) == 0)
+	s->round_trip = (unsigned)(clock_ms() - start) * 1000;
+	if (status == 0)
 		return 0;
 	if (e->kind != ERR_MISSING)
 		return -1;

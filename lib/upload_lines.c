@@ -125,6 +125,14 @@ count_bytes(const struct sending *s)
 	return total;
 }
 
+/* A machine that is busy is not far away: the quicker of two answers counts. */
+static bool
+is_far(const struct upload_line *l)
+{
+	return l->s->round_trip >= LONG_LINE_US &&
+	    remote_round_trip(l->remote) >= LONG_LINE_US;
+}
+
 static size_t
 count_lines(const struct upload_line *first, uint64_t total)
 {
@@ -132,7 +140,7 @@ count_lines(const struct upload_line *first, uint64_t total)
 
 	if (total < WORTH_SEVERAL)
 		return 1;
-	if (remote_round_trip(first->remote) >= LONG_LINE_US)
+	if (is_far(first))
 		return MOST_CONNECTIONS;
 	return sched_getaffinity(0, sizeof(set), &set) == 0 &&
 	    CPU_COUNT(&set) > 1 ? 2 : 1;

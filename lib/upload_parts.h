@@ -55,6 +55,7 @@ struct sending {
 	char *part;		/* "incoming/x.part" */
 	char *final;
 	bool look_first;
+	unsigned round_trip;	/* microseconds, at most */
 
 	/* ------------------------------------------- of all the threads */
 	pthread_mutex_t lock;

@@ -135,9 +135,11 @@ next_run_sends_at_most() {
 
 # ----------------------------------------------------------------- cut lines
 
-# A window is on its way, 2 MiB for each of two connections, when a line is
-# cut; requests to read, to look at what is there, cost little.
-# Under load up to 8 MiB were sent again: why is not known yet.
+# When its line is cut, sshd forgets what it has taken from it and not yet
+# given to sftp, which is up to a window, 2 MiB, and sftp what is not a whole
+# request, of 255 KiB. There are two connections, and on a machine so busy that
+# it seems to be far away four: 9 MiB. Requests to read, to look at what is
+# there, cost little.
 ON_THE_WAY=$((10 * MIB))
 
 cut_once() {
