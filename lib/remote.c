@@ -208,6 +208,16 @@ remote_channel_open(struct remote *r, struct err *e)
 	return remote_cut(r, "open a channel", e);
 }
 
+void
+remote_drop_stderr(struct remote *r)
+{
+	char text[1024];
+
+	while (ssh_channel_read_nonblocking(r->channel, text, sizeof(text),
+	    1) > 0)
+		continue;
+}
+
 /* -------------------------------------------------------------- open, close */
 
 static int

@@ -45,6 +45,11 @@ int remote_cut(struct remote *r, const char *doing, struct err *e);
 
 /* The first line of r->text. */
 const char *remote_first_line(struct remote *r);
+/*
+ * What is written to stderr there is nobody's business, but as long as it is
+ * not read, libssh tells of no end.
+ */
+void remote_drop_stderr(struct remote *r);
 /* r->channel, which is nothing yet. */
 int remote_channel_open(struct remote *r, struct err *e);
 

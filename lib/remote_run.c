@@ -10,6 +10,8 @@
 
 #define BEGIN_MS 10000	/* until the far side has said yes or no */
 #define ROOM ((size_t)16 << 10)
+#define TRIES 20
+#define PAUSE_MS 50
 
 static void
 end_channel(struct remote *r)
@@ -36,12 +38,33 @@ request(struct remote *r, const char *command, struct err *e)
 	return 0;
 }
 
+/*
+ * Where an account may have one session at a time, the one before may not have
+ * come to its end yet: sshd says so after its output has ended.
+ */
+static int
+open_after(struct remote *r, bool is_first, struct err *e)
+{
+	int tries = 0;
+
+	while (remote_channel_open(r, e) < 0) {
+		end_channel(r);
+		if (is_first || e->kind != ERR_PROTOCOL || ++tries == TRIES ||
+		    clock_sleep(PAUSE_MS, e) < 0)
+			return -1;
+		*e = (struct err)ERR_INIT;
+	}
+	return 0;
+}
+
 int
 remote_run(struct remote *r, const char *command, struct err *e)
 {
+	bool is_first = r->channel == NULL;
+
 	end_channel(r);
 	r->deadline = clock_ms() + BEGIN_MS;
-	if (remote_channel_open(r, e) < 0)
+	if (open_after(r, is_first, e) < 0)
 		return -1;
 	return request(r, command, e);
 }
@@ -60,6 +83,7 @@ remote_run_read(struct remote *r, struct buf *out, size_t max, int ms,
 		return err_set(e, ERR_PROTOCOL, "it says more than %zu bytes",
 		    max);
 	}
+	remote_drop_stderr(r);
 	if (!ssh_is_connected(r->session) || (got != 0 && got != SSH_AGAIN &&
 	    got != SSH_EOF))
 		return remote_cut(r, "wait for a command", e);

@@ -73,6 +73,7 @@ receive(struct remote *r, int ms, struct err *e)
 		    r->since_window + (size_t)got;
 		return got;
 	}
+	remote_drop_stderr(r);
 	if ((got != 0 && got != SSH_AGAIN) ||
 	    ssh_channel_is_eof(r->channel) ||
 	    ssh_channel_is_closed(r->channel) ||

@@ -40,9 +40,9 @@ upload_hash_find(const struct buf *said, size_t i, uint8_t sha256[HASH_SIZE])
 	const char *p;
 
 	snprintf(mark, sizeof(mark), "\n" MARK " %zu\n", i);
-	p = strstr(buf_cstr(said), mark);
-	if (p == NULL)
-		return false;
-	p += strlen(mark);
-	return hash_parse(p, sha256) && p[HASH_HEX - 1] == ' ';
+	for (p = buf_cstr(said); (p = strstr(p, mark)) != NULL; p++)
+		if (hash_parse(p + strlen(mark), sha256) &&
+		    p[strlen(mark) + HASH_HEX - 1] == ' ')
+			return true;
+	return false;
 }

@@ -78,13 +78,13 @@ run() {
 # their own: an agent of gpg's serves one test at a time.
 waiting='cloud_sim enrol machines machines_faults machines_kill machines_scale
     machines_secrets recovery scp_faults
-    scp_accounts scp_stall'
+    scp_accounts scp_shell scp_stall'
 beside=() alone=()
 for test in tests/e2e/*.sh; do
     name=e2e/$(basename "$test" .sh)
     # lib.sh and the like are sourced by the others
-    case $name in e2e/lib | e2e/rpms | e2e/cloud | e2e/sshd | e2e/manual | \
-        e2e/operation) continue ;; esac
+    case $name in e2e/lib | e2e/rpms | e2e/cloud | e2e/sshd | e2e/line | \
+        e2e/manual | e2e/operation) continue ;; esac
     case " ${SKIP:-} " in *" ${name#e2e/} "*) continue ;; esac
     case $name in *"$only"*) ;; *) continue ;; esac
     case " ${waiting//$'\n'/ } " in

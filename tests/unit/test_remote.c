@@ -481,7 +481,7 @@ test_sftp_that_is_not_there(void **state)
 	reap(&s.pid);
 
 	s = start_sshd("ed25519", "Subsystem sftp internal-sftp\n"
-	    "ForceCommand exit 1\n");
+	    "ForceCommand echo 'no sftp here' >&2; exit 1\n");
 	t = target_of(&s, "id_ed25519");
 	know(&s, "%H %ed25519\n");
 	e = (struct err)ERR_INIT;
