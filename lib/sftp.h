@@ -136,8 +136,11 @@ int sftp_remove(struct sftp *s, const char *path, struct err *e);
 int sftp_remove_dir(struct sftp *s, const char *path, struct err *e);
 /* Says that it was changed now, by our clock. */
 int sftp_touch(struct sftp *s, const char *path, struct err *e);
-/* A directory is on the disk with its names, where the far side can do that. */
-int sftp_sync_dir(struct sftp *s, const char *path, struct err *e);
+/*
+ * Directories are on the disk with their names, where the far side can do
+ * that, all requests in flight.
+ */
+int sftp_sync_dirs(struct sftp *s, const struct strv *paths, struct err *e);
 
 #pragma GCC visibility pop
 

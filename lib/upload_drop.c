@@ -7,28 +7,36 @@
 #include "lib/mem.h"
 #include "lib/upload_parts.h"
 
+static void
+keep_one_of_each(struct strv *sorted)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < sorted->n; i++)
+		if (n > 0 && strcmp(sorted->v[n - 1], sorted->v[i]) == 0)
+			free(sorted->v[i]);
+		else
+			sorted->v[n++] = sorted->v[i];
+	sorted->n = n;
+}
+
 /* The directories that its files lie in, parents first. */
 static void
 list_dirs(const struct sending *s, struct strv *dirs)
 {
 	const char *slash;
-	char *dir;
 	size_t i;
 
 	strv_add(dirs, s->part);
 	for (i = 0; i < s->u->n; i++)
 		for (slash = strchr(s->u->files[i].path, '/'); slash != NULL;
-		    slash = strchr(slash + 1, '/')) {
-			dir = mem_format("%s/%.*s", s->part,
+		    slash = strchr(slash + 1, '/'))
+			strv_take(dirs, mem_format("%s/%.*s", s->part,
 			    (int)(slash - s->u->files[i].path),
-			    s->u->files[i].path);
-			if (strcmp(dirs->v[dirs->n - 1], dir) == 0)
-				free(dir);
-			else
-				strv_take(dirs, dir);
-		}
+			    s->u->files[i].path));
 	/* a parent sorts before what is in it */
 	strv_sort(dirs);
+	keep_one_of_each(dirs);
 }
 
 int
@@ -172,13 +180,14 @@ int
 upload_commit(struct sending *s, struct sftp *sftp,
     const struct strv *dirs, struct err *e)
 {
-	size_t i;
+	struct strv inbox = STRV_INIT;
+	int status;
 
-	for (i = 0; i < dirs->n; i++)
-		if (sftp_sync_dir(sftp, dirs->v[i], e) < 0)
-			return -1;
-	if (look_again(s, e) < 0 ||
+	if (sftp_sync_dirs(sftp, dirs, e) < 0 || look_again(s, e) < 0 ||
 	    sftp_rename(sftp, s->part, s->final, e) < 0)
 		return -1;
-	return sftp_sync_dir(sftp, s->u->inbox, e);
+	strv_add(&inbox, s->u->inbox);
+	status = sftp_sync_dirs(sftp, &inbox, e);
+	strv_clear(&inbox);
+	return status;
 }

@@ -862,6 +862,8 @@ names_are_looked_at_and_removed(void **state)
 	struct sftp *s = line_open(&l);
 	struct err e = ERR_INIT;
 	struct stat st;
+	struct strv paths = STRV_INIT;
+	size_t i;
 
 	(void)state;
 	put_str("file", "12345");
@@ -879,10 +881,12 @@ names_are_looked_at_and_removed(void **state)
 	assert_fails(sftp_remove_dir(s, "file", &e), e, ERR_MISSING, "'file'");
 	assert_fails(sftp_remove(s, "none", &e), e, ERR_MISSING, "'none'");
 	e = (struct err)ERR_INIT;
-	assert_ok(sftp_sync_dir(s, "folder", &e), e);
-	assert_ok(sftp_sync_dir(s, ".", &e), e);
-	assert_ok(sftp_sync_dir(s, "none", &e), e);
+	assert_ok(sftp_sync_dirs(s, &paths, &e), e);
+	for (i = 0; i < 100; i++)
+		strv_split(&paths, "folder . none");
+	assert_ok(sftp_sync_dirs(s, &paths, &e), e);
 	assert_int_equal(e.kind, ERR_NONE);
+	strv_clear(&paths);
 	assert_ok(sftp_remove(s, "file", &e), e);
 	assert_ok(sftp_remove_dir(s, "folder", &e), e);
 	assert_false(there_is("file") || there_is("folder"));
@@ -1279,7 +1283,7 @@ do_all(struct sftp *s, const unsigned char *data, struct err *e)
 	if (status == 0)
 		status = sftp_remove_dir(s, "x", e);
 	if (status == 0)
-		status = sftp_sync_dir(s, "x", e);
+		status = sftp_sync_dirs(s, &dirs, e);
 	strv_clear(&dirs);
 	strv_clear(&names);
 	buf_clear(&b);
