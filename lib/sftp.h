@@ -96,9 +96,9 @@ struct sftp_job {
  * truncated), with look_first reads and compares what is there, writes what
  * differs, has it synced (fsync@openssh.com), reads all that was written back,
  * compares it with data, and closes; or does that part of it which is its
- * duty. ERR_IO where what is read back is not what was sent. A job that fails does not stop the others; -1 is for the
- * connection or a signal, and jobs that were under way then have that error
- * too.
+ * duty. ERR_IO where what is read back is not what was sent. A job that fails
+ * does not stop the others; -1 is for the connection or a signal, and jobs that
+ * were under way then have that error too.
  */
 int sftp_put(struct sftp *s, struct sftp_job *(*next)(void *arg),
     void (*done)(struct sftp_job *job, void *arg), void *arg, struct err *e);

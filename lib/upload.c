@@ -32,6 +32,7 @@ send_files(struct sending *s, struct upload_line *first, struct strv *dirs,
 	struct upload_prover *p;
 	int status;
 
+	s->is_far = upload_line_is_long(first);
 	upload_plan_begin(s);
 	p = upload_prover_start(s);
 	status = upload_make_dirs(s, first->sftp, dirs, e);

@@ -33,6 +33,16 @@ upload_hash_ask(struct buf *command, size_t i, const char *tool,
 	    command->n == 0 ? "echo; " : "; ", i, tool, path);
 }
 
+void
+upload_hash_ask_part(struct buf *command, size_t i, const char *tool,
+    const char *path, uint64_t piece, uint64_t count)
+{
+	buf_addf(command, "%secho " MARK " %zu; dd if='%s' bs=%llu skip=%llu "
+	    "count=%llu | %s", command->n == 0 ? "echo; " : "; ", i, path,
+	    (unsigned long long)UPLOAD_PIECE, (unsigned long long)piece,
+	    (unsigned long long)count, tool);
+}
+
 bool
 upload_hash_find(const struct buf *said, size_t i, uint8_t sha256[HASH_SIZE])
 {

@@ -126,8 +126,8 @@ count_bytes(const struct sending *s)
 }
 
 /* A machine that is busy is not far away: the quicker of two answers counts. */
-static bool
-is_far(const struct upload_line *l)
+bool
+upload_line_is_long(const struct upload_line *l)
 {
 	return l->s->round_trip >= LONG_LINE_US &&
 	    remote_round_trip(l->remote) >= LONG_LINE_US;
@@ -140,7 +140,7 @@ count_lines(const struct upload_line *first, uint64_t total)
 
 	if (total < WORTH_SEVERAL)
 		return 1;
-	if (is_far(first))
+	if (first->s->is_far)
 		return MOST_CONNECTIONS;
 	return sched_getaffinity(0, sizeof(set), &set) == 0 &&
 	    CPU_COUNT(&set) > 1 ? 2 : 1;

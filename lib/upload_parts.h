@@ -11,7 +11,8 @@
  * A small file is one piece, that is sent, synced and read back in one go. A
  * large one is many: they are sent, the file is synced, and what proves it is
  * its hash, taken on the far side, where the account has a shell, or else
- * that all pieces are read back, beside the sending.
+ * that all pieces are read back, beside the sending. On a long line, and where
+ * a part of it may be there already, it has a hash for each of its parts.
  */
 #ifndef LIB_UPLOAD_PARTS_H
 #define LIB_UPLOAD_PARTS_H
@@ -37,10 +38,20 @@ enum upload_proof {
 };
 
 struct plan_file {
+	size_t first_part;
+	size_t open_parts;	/* that are not proven */
 	uint64_t unsent;	/* pieces that are not there yet */
-	uint64_t unproven;
 	bool is_large;
 	bool is_synced;
+};
+
+/* What one hash proves. */
+struct plan_part {
+	size_t file;
+	uint64_t offset;
+	uint64_t n;		/* bytes */
+	uint64_t unsent;	/* pieces */
+	uint64_t unproven;
 	bool is_asked;		/* its hash, of the far side */
 	bool asks_first;	/* before anything is sent */
 };
@@ -56,6 +67,7 @@ struct sending {
 	char *final;
 	bool look_first;
 	unsigned round_trip;	/* microseconds, at most */
+	bool is_far;
 
 	/* ------------------------------------------- of all the threads */
 	pthread_mutex_t lock;
@@ -68,6 +80,9 @@ struct sending {
 	int64_t decide_by;	/* when the prover may be given up */
 
 	struct plan_file *files;
+	struct plan_part *parts;
+	size_t n_parts;
+	uint64_t part_size;	/* bytes; the last one of a file has less */
 	size_t file;		/* the next piece: of this file, */
 	uint64_t offset;	/* from here */
 	size_t open_files;	/* that are not proven and synced */
@@ -92,8 +107,11 @@ void upload_plan_done(struct sftp_job *job, void *arg);
 /* Whether there is a piece to take; the lock is held. */
 bool upload_plan_has_work(struct sending *s);
 bool upload_plan_is_done(const struct sending *s);
-/* The whole of it is there, as a hash says; the lock is held. */
-void upload_plan_proven(struct sending *s, size_t file);
+/* A part is there, as a hash says; the lock is held. */
+void upload_plan_proven(struct sending *s, size_t part);
+/* n bytes of a file that is opened anew. */
+int upload_load(const struct upload_file *f, uint64_t offset, void *to,
+    size_t n, struct err *e);
 
 /* Until something has changed, or a signal can be looked for; with the lock. */
 void upload_wait_a_slice(struct sending *s);
@@ -112,6 +130,8 @@ struct upload_line {
 	bool is_started;
 };
 
+/* Whether the other side is far away. */
+bool upload_line_is_long(const struct upload_line *l);
 int upload_line_open(struct upload_line *l, struct sending *s, struct err *e);
 void upload_line_close(struct upload_line *l);
 /* All that is not there yet, by this connection and others. */
@@ -121,9 +141,12 @@ int upload_lines_send(struct upload_line *first, struct err *e);
 
 /* Whether a shell may get to see that name. */
 bool upload_hash_may_name(const char *path);
-/* Adds the question for one file, which is the i-th, to a command line. */
+/* Adds the i-th question, for a whole file, to a command line; */
 void upload_hash_ask(struct buf *command, size_t i, const char *tool,
     const char *path);
+/* or for count pieces of it. */
+void upload_hash_ask_part(struct buf *command, size_t i, const char *tool,
+    const char *path, uint64_t piece, uint64_t count);
 /* What was said is not trusted; false where that hash is not in it. */
 bool upload_hash_find(const struct buf *said, size_t i,
     uint8_t sha256[HASH_SIZE]);

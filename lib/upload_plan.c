@@ -7,6 +7,7 @@
 #include "lib/upload_parts.h"
 
 #define SLICE_MS 100	/* how long a signal may go unnoticed */
+#define PART (16 * UPLOAD_PIECE)
 
 struct piece {
 	struct sftp_job job;	/* the first member */
@@ -17,28 +18,54 @@ struct piece {
 
 /* --------------------------------------------------------- begin and end */
 
+/* How many of that size; of nothing, one. */
 static uint64_t
-count_pieces(const struct upload_file *f)
+count(uint64_t n, uint64_t size)
 {
-	return f->size == 0 ? 1 : (f->size - 1) / UPLOAD_PIECE + 1;
+	return n == 0 ? 1 : (n - 1) / size + 1;
+}
+
+static void
+add_parts(struct sending *s, size_t file)
+{
+	struct plan_file *f = &s->files[file];
+	uint64_t size = s->u->files[file].size;
+	struct plan_part *p;
+	size_t i;
+
+	f->first_part = s->n_parts;
+	f->open_parts = (size_t)count(size, s->part_size);
+	for (i = 0; i < f->open_parts; i++) {
+		p = &s->parts[s->n_parts++];
+		p->file = file;
+		p->offset = i * s->part_size;
+		p->n = size - p->offset < s->part_size ? size - p->offset :
+		    s->part_size;
+		p->unsent = p->unproven = count(p->n, UPLOAD_PIECE);
+	}
 }
 
 void
 upload_plan_begin(struct sending *s)
 {
-	size_t i, n = s->u->n;
-	struct plan_file *p;
+	size_t i, n = s->u->n, n_parts = 0;
+	struct plan_file *f;
 
 	upload_plan_clear(s);
+	s->part_size = s->is_far || s->look_first ? PART : UINT64_MAX;
+	for (i = 0; i < n; i++)
+		n_parts += (size_t)count(s->u->files[i].size, s->part_size);
 	s->files = mem_zero(n, sizeof(*s->files));
+	s->parts = mem_zero(n_parts, sizeof(*s->parts));
 	s->due = mem_zero(n, sizeof(*s->due));
 	s->open_files = n;
 	for (i = 0; i < n; i++) {
-		p = &s->files[i];
-		p->unsent = p->unproven = count_pieces(&s->u->files[i]);
-		p->is_large = p->unsent > 1;
+		f = &s->files[i];
+		f->unsent = count(s->u->files[i].size, UPLOAD_PIECE);
+		f->is_large = f->unsent > 1;
 		/* a small one is synced by its only piece */
-		p->is_synced = !p->is_large;
+		f->is_synced = !f->is_large;
+		add_parts(s, i);
 	}
 }
 
@@ -46,9 +73,12 @@ void
 upload_plan_clear(struct sending *s)
 {
 	free(s->files);
+	free(s->parts);
 	free(s->due);
 	free(s->ranges);
 	s->files = NULL;
+	s->parts = NULL;
+	s->n_parts = 0;
 	s->due = NULL;
 	s->ranges = NULL;
 	s->n_ranges = s->cap_ranges = s->first_range = 0;
@@ -106,33 +136,61 @@ upload_wait_a_slice(struct sending *s)
 	pthread_cond_timedwait(&s->changed, &s->lock, &t);
 }
 
-static bool
-is_done(const struct plan_file *p)
+static struct plan_part *
+part_of(const struct sending *s, size_t file, uint64_t offset)
 {
-	return p->unproven == 0 && p->is_synced;
+	return &s->parts[s->files[file].first_part +
+	    (size_t)(offset / s->part_size)];
+}
+
+static bool
+is_done(const struct plan_file *f)
+{
+	return f->open_parts == 0 && f->is_synced;
 }
 
 static void
-close_if_done(struct sending *s, struct plan_file *p)
+close_if_done(struct sending *s, struct plan_file *f)
 {
-	if (is_done(p))
+	if (is_done(f))
 		s->open_files--;
 }
 
-void
-upload_plan_proven(struct sending *s, size_t file)
+/* Pieces are there: when it is all of the file, that can be synced. */
+static void
+are_there(struct sending *s, struct plan_part *p, uint64_t pieces)
 {
-	struct plan_file *p = &s->files[file];
+	struct plan_file *f = &s->files[p->file];
 
-	if (p->unproven == 0)
+	p->unsent -= pieces;
+	f->unsent -= pieces;
+	if (pieces > 0 && f->is_large && f->unsent == 0)
+		s->due[s->n_due++] = p->file;
+}
+
+/* And they are what they shall be. */
+static void
+are_proven(struct sending *s, struct plan_part *p, uint64_t pieces)
+{
+	if (pieces == 0 || p->unproven == 0)
 		return;
-	p->unproven = 0;
-	if (p->unsent > 0) {
-		/* it was there before we began */
-		p->unsent = 0;
-		s->due[s->n_due++] = file;
-	}
-	close_if_done(s, p);
+	p->unproven -= pieces;
+	if (p->unproven == 0)
+		s->files[p->file].open_parts--;
+}
+
+void
+upload_plan_proven(struct sending *s, size_t part)
+{
+	struct plan_part *p = &s->parts[part];
+	struct plan_file *f = &s->files[p->file];
+	bool was_done = is_done(f);
+
+	/* it may have been there before we began */
+	are_there(s, p, p->unsent);
+	are_proven(s, p, p->unproven);
+	if (!was_done)
+		close_if_done(s, f);
 	pthread_cond_broadcast(&s->changed);
 }
 
@@ -144,16 +202,34 @@ upload_plan_is_done(const struct sending *s)
 
 /* ------------------------------------------------------- the next piece */
 
-/* What has been proven meanwhile need not be read. */
+static void
+go_on(struct sending *s, uint64_t n)
+{
+	s->offset += n;
+	if (s->offset == s->u->files[s->file].size) {
+		s->file++;
+		s->offset = 0;
+	}
+}
+
+/* What has been proven meanwhile need not be read, nor sent. */
 static void
 skip_proven(struct sending *s)
 {
-	while (s->first_range < s->n_ranges &&
-	    s->files[s->ranges[s->first_range].file].unproven == 0)
-		s->first_range++;
-	while (s->file < s->u->n && s->offset == 0 &&
-	    s->files[s->file].unsent == 0)
-		s->file++;
+	const struct plan_range *r;
+	const struct plan_part *p;
+
+	for (; s->first_range < s->n_ranges; s->first_range++) {
+		r = &s->ranges[s->first_range];
+		if (part_of(s, r->file, r->offset)->unproven > 0)
+			break;
+	}
+	while (s->file < s->u->n) {
+		p = part_of(s, s->file, s->offset);
+		if (p->offset != s->offset || p->unsent > 0)
+			break;
+		go_on(s, p->n);
+	}
 }
 
 static bool
@@ -190,13 +266,12 @@ piece_free(struct piece *p)
 	free(p);
 }
 
-/* The file is opened anew, which says so where it is another one by now. */
-static int
-load(const struct sftp_job *job, uint64_t offset, void *to, size_t n,
+/* Opening it says so where it is another one by now. */
+int
+upload_load(const struct upload_file *f, uint64_t offset, void *to, size_t n,
     struct err *e)
 {
-	const struct piece *p = (const struct piece *)job;
-	int fd = p->f->open(p->f, e);
+	int fd = f->open(f, e);
 	size_t done = 0;
 	ssize_t got;
 
@@ -215,7 +290,14 @@ load(const struct sftp_job *job, uint64_t offset, void *to, size_t n,
 	if (done == n)
 		return 0;
 	return err_set(e, ERR_IO, "'%s' cannot be read whole: did it change?",
-	    p->f->path);
+	    f->path);
+}
+
+static int
+load(const struct sftp_job *job, uint64_t offset, void *to, size_t n,
+    struct err *e)
+{
+	return upload_load(((const struct piece *)job)->f, offset, to, n, e);
 }
 
 static void
@@ -239,11 +321,7 @@ next_to_send(struct sending *s)
 
 	set_range(p, s->offset);
 	p->job.look_first = s->look_first;
-	s->offset += p->job.n;
-	if (s->offset == p->f->size) {
-		s->file++;
-		s->offset = 0;
-	}
+	go_on(s, p->job.n);
 	s->sent_last = true;
 	return p;
 }
@@ -299,21 +377,20 @@ add_range(struct sending *s, size_t file, uint64_t offset)
 }
 
 static void
-was_sent(struct sending *s, struct plan_file *f, const struct piece *p)
+was_sent(struct sending *s, struct plan_part *part, const struct piece *p)
 {
-	f->unsent--;
 	if (p->job.duty == SFTP_ALL || (s->look_first && p->job.sent == 0))
-		f->unproven--;	/* it has been read */
+		are_proven(s, part, 1);	/* it has been read */
 	else
 		add_range(s, p->file, p->job.offset);
-	if (f->is_large && f->unsent == 0)
-		s->due[s->n_due++] = p->file;
+	are_there(s, part, 1);
 }
 
 static void
 note(struct sending *s, const struct piece *p)
 {
 	struct plan_file *f = &s->files[p->file];
+	struct plan_part *part = part_of(s, p->file, p->job.offset);
 	bool was_done = is_done(f);
 
 	s->sent += p->job.sent;
@@ -325,9 +402,9 @@ note(struct sending *s, const struct piece *p)
 	if (p->job.duty == SFTP_SYNC)
 		f->is_synced = true;
 	else if (p->job.duty != SFTP_READ_BACK)
-		was_sent(s, f, p);
-	else if (f->unproven > 0)
-		f->unproven--;
+		was_sent(s, part, p);
+	else
+		are_proven(s, part, 1);
 	if (!was_done)
 		close_if_done(s, f);
 }

@@ -16,6 +16,7 @@
 #define BYTES_A_MS ((uint64_t)16 << 10)
 #define COMMAND_LIMIT ((size_t)16 << 10)	/* of any shell, and of sshd */
 #define SAID_LIMIT ((size_t)256 << 10)
+#define CHUNK ((size_t)256 << 10)	/* of what is hashed here */
 
 struct upload_prover {
 	struct sending *s;
@@ -23,7 +24,8 @@ struct upload_prover {
 	struct remote *remote;
 	const char *tool;
 	pthread_t thread;
-	size_t *batch;		/* files whose hash is asked for, */
+	size_t *batch;		/* parts whose hash is asked for, */
+	uint8_t (*right)[HASH_SIZE];	/* which it should be, */
 	size_t n;
 	struct buf command;	/* and how */
 	struct buf said;
@@ -45,16 +47,20 @@ is_over(struct sending *s)
 	return over;
 }
 
+static int
+begin(struct upload_prover *p, struct err *e)
+{
+	p->said.n = 0;
+	return remote_run(p->remote, buf_cstr(&p->command), e);
+}
+
 /* What the command prints, to its end. */
 static int
-ask(struct upload_prover *p, int64_t ms, struct err *e)
+await(struct upload_prover *p, int64_t ms, struct err *e)
 {
 	int64_t deadline = clock_ms() + ms;
 	int status = 0;
 
-	p->said.n = 0;
-	if (remote_run(p->remote, buf_cstr(&p->command), e) < 0)
-		return -1;
 	while (status == 0) {
 		if (cleanup_check(e) < 0)
 			return -1;
@@ -78,7 +84,7 @@ find_tool(struct upload_prover *p, struct err *e)
 	p->command.n = 0;
 	for (i = 0; i < COUNT(tools); i++)
 		upload_hash_ask(&p->command, i, tools[i], "/dev/null");
-	if (ask(p, PROBE_MS, e) < 0)
+	if (begin(p, e) < 0 || await(p, PROBE_MS, e) < 0)
 		return -1;
 	for (i = 0; i < COUNT(tools) && p->tool == NULL; i++)
 		if (upload_hash_find(&p->said, i, sha256) &&
@@ -89,13 +95,86 @@ find_tool(struct upload_prover *p, struct err *e)
 	return err_set(e, ERR_UNAVAILABLE, "no shell that takes hashes");
 }
 
-/* ------------------------------------------------------- the large files */
+/* ------------------------------------------------- parts of large files */
 
 static bool
-is_due(const struct plan_file *f)
+is_whole(const struct sending *s, const struct plan_part *part)
 {
-	return f->unproven > 0 && (f->asks_first ||
-	    (f->is_large && f->unsent == 0 && !f->is_asked));
+	return part->n == s->u->files[part->file].size;
+}
+
+/* What is here, read once more. */
+static int
+hash_part(const struct sending *s, const struct plan_part *part,
+    uint8_t sha256[HASH_SIZE], struct err *e)
+{
+	const struct upload_file *f = &s->u->files[part->file];
+	struct hash *h = hash_open();
+	char *chunk = mem_alloc(CHUNK);
+	uint64_t done = 0;
+	size_t n;
+	int status = 0;
+
+	while (done < part->n && status == 0) {
+		n = part->n - done < CHUNK ? (size_t)(part->n - done) : CHUNK;
+		status = upload_load(f, part->offset + done, chunk, n, e);
+		if (status == 0)
+			hash_add(h, chunk, n);
+		done += n;
+	}
+	hash_close(h, sha256);
+	free(chunk);
+	return status;
+}
+
+/* Meanwhile the other side does the same. */
+static int
+hash_batch(struct upload_prover *p, struct err *e)
+{
+	const struct sending *s = p->s;
+	const struct plan_part *part;
+	const uint8_t *known;
+	size_t i;
+
+	for (i = 0; i < p->n; i++) {
+		part = &s->parts[p->batch[i]];
+		known = s->u->files[part->file].sha256;
+		if (cleanup_check(e) < 0)
+			return -1;
+		if (is_over(p->s))
+			return err_set(e, ERR_AGAIN, "it is over");
+		if (is_whole(s, part) && known != NULL)
+			memcpy(p->right[i], known, HASH_SIZE);
+		else if (hash_part(s, part, p->right[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool
+is_due(const struct sending *s, const struct plan_part *part)
+{
+	return part->unproven > 0 && (part->asks_first ||
+	    (s->files[part->file].is_large && part->unsent == 0 &&
+	    !part->is_asked));
+}
+
+static void
+add_to_batch(struct upload_prover *p, struct plan_part *part)
+{
+	const struct sending *s = p->s;
+	char *path = mem_format("%s/%s", s->part,
+	    s->u->files[part->file].path);
+
+	if (is_whole(s, part))
+		upload_hash_ask(&p->command, p->n, p->tool, path);
+	else
+		upload_hash_ask_part(&p->command, p->n, p->tool, path,
+		    part->offset / UPLOAD_PIECE,
+		    (part->n - 1) / UPLOAD_PIECE + 1);
+	free(path);
+	part->is_asked = part->unsent == 0;
+	p->batch[p->n++] = (size_t)(part - s->parts);
 }
 
 /* Some that are due, as many as one command may name; the lock is held. */
@@ -104,21 +183,15 @@ take_due(struct upload_prover *p)
 {
 	struct sending *s = p->s;
 	uint64_t bytes = 0;
-	char *path;
 	size_t i;
 
 	p->n = 0;
 	p->command.n = 0;
-	for (i = 0; i < s->u->n && p->command.n < COMMAND_LIMIT; i++) {
-		if (!is_due(&s->files[i]))
-			continue;
-		path = mem_format("%s/%s", s->part, s->u->files[i].path);
-		upload_hash_ask(&p->command, p->n, p->tool, path);
-		free(path);
-		s->files[i].is_asked = s->files[i].unsent == 0;
-		bytes += s->u->files[i].size;
-		p->batch[p->n++] = i;
-	}
+	for (i = 0; i < s->n_parts && p->command.n < COMMAND_LIMIT; i++)
+		if (is_due(s, &s->parts[i])) {
+			add_to_batch(p, &s->parts[i]);
+			bytes += s->parts[i].n;
+		}
 	return bytes;
 }
 
@@ -143,21 +216,19 @@ judge(struct upload_prover *p, struct err *e)
 {
 	struct sending *s = p->s;
 	uint8_t sha256[HASH_SIZE];
-	struct plan_file *f;
-	const struct upload_file *file;
+	struct plan_part *part;
 	size_t i, bad = 0;
 
 	pthread_mutex_lock(&s->lock);
 	for (i = 0; i < p->n; i++) {
-		f = &s->files[p->batch[i]];
-		file = &s->u->files[p->batch[i]];
+		part = &s->parts[p->batch[i]];
 		if (upload_hash_find(&p->said, i, sha256) &&
-		    hash_equal(sha256, file->sha256))
+		    hash_equal(sha256, p->right[i]))
 			upload_plan_proven(s, p->batch[i]);
-		else if (!f->asks_first && ++bad == 1)
+		else if (!part->asks_first && ++bad == 1)
 			err_set(e, ERR_IO, "'%s' has no such hash there",
-			    file->path);
-		f->asks_first = false;
+			    s->u->files[part->file].path);
+		part->asks_first = false;
 	}
 	pthread_cond_broadcast(&s->changed);
 	pthread_mutex_unlock(&s->lock);
@@ -175,7 +246,8 @@ prove(struct upload_prover *p, struct err *e)
 	log_detail("large files are proven by '%s' there", p->tool);
 	upload_decide(p->s, PROOF_HASH);
 	while ((bytes = await_due(p)) > 0)
-		if (ask(p, HASH_MS + (int64_t)(bytes / BYTES_A_MS), e) < 0 ||
+		if (begin(p, e) < 0 || hash_batch(p, e) < 0 ||
+		    await(p, HASH_MS + (int64_t)(bytes / BYTES_A_MS), e) < 0 ||
 		    judge(p, e) < 0)
 			return -1;
 	return 0;
@@ -200,15 +272,14 @@ run(void *arg)
 /* ----------------------------------------------------------- begin and end */
 
 static bool
-has_hashes(const struct sending *s)
+may_name_all(const struct sending *s)
 {
 	size_t i;
 
 	if (!upload_hash_may_name(s->part))
 		return false;
 	for (i = 0; i < s->u->n; i++)
-		if (s->files[i].is_large &&
-		    (s->u->files[i].sha256 == NULL ||
+		if (s->files[i].is_large && (s->u->files[i].open == NULL ||
 		    !upload_hash_may_name(s->u->files[i].path)))
 			return false;
 	return true;
@@ -219,7 +290,7 @@ upload_prover_start(struct sending *s)
 {
 	struct upload_prover *p;
 
-	if (upload_plan_large(s) < UPLOAD_WORTH || !has_hashes(s)) {
+	if (upload_plan_large(s) < UPLOAD_WORTH || !may_name_all(s)) {
 		upload_decide(s, PROOF_READ_BACK);
 		return NULL;
 	}
@@ -228,12 +299,14 @@ upload_prover_start(struct sending *s)
 	p->target = *s->u->target;
 	if (p->target.connect_ms == 0 || p->target.connect_ms > CONNECT_MS)
 		p->target.connect_ms = CONNECT_MS;
-	p->batch = mem_zero(s->u->n, sizeof(*p->batch));
+	p->batch = mem_zero(s->n_parts, sizeof(*p->batch));
+	p->right = mem_zero(s->n_parts, sizeof(*p->right));
 	s->decide_by = clock_ms() + DECIDE_MS;
 	if (pthread_create(&p->thread, NULL, run, p) == 0)
 		return p;
 	upload_decide(s, PROOF_READ_BACK);
 	free(p->batch);
+	free(p->right);
 	free(p);
 	return NULL;
 }
@@ -243,8 +316,8 @@ waits_for_first(const struct sending *s)
 {
 	size_t i;
 
-	for (i = 0; i < s->u->n; i++)
-		if (s->files[i].asks_first)
+	for (i = 0; i < s->n_parts; i++)
+		if (s->parts[i].asks_first)
 			return true;
 	return false;
 }
@@ -260,16 +333,16 @@ upload_prover_ask_first(struct upload_prover *p, struct err *e)
 		return 0;
 	s = p->s;
 	pthread_mutex_lock(&s->lock);
-	for (i = 0; i < s->u->n; i++)
-		s->files[i].asks_first = s->files[i].is_large;
+	for (i = 0; i < s->n_parts; i++)
+		s->parts[i].asks_first = s->files[s->parts[i].file].is_large;
 	pthread_cond_broadcast(&s->changed);
 	while (status == 0 && s->proof != PROOF_READ_BACK &&
 	    waits_for_first(s)) {
 		upload_wait_a_slice(s);
 		status = cleanup_check(e);
 	}
-	for (i = 0; i < s->u->n; i++)
-		s->files[i].asks_first = false;
+	for (i = 0; i < s->n_parts; i++)
+		s->parts[i].asks_first = false;
 	pthread_mutex_unlock(&s->lock);
 	return status;
 }
@@ -287,5 +360,6 @@ upload_prover_end(struct upload_prover *p)
 	buf_clear(&p->command);
 	buf_clear(&p->said);
 	free(p->batch);
+	free(p->right);
 	free(p);
 }

@@ -1,5 +1,5 @@
 # Rows of run.sh: indexes of .debs, from nothing and by one more; large ones.
-# shellcheck shell=bash disable=SC2154,SC2317,SC2034
+# shellcheck shell=bash disable=SC2154,SC2164,SC2317,SC2034
 
 # The packages, and a state that has published them.
 have_small=

@@ -6,7 +6,7 @@
 #   line_bytes, line_back   how many bytes went to the server, and came from it,
 #                           by all connections that have ended
 #   make_big DIR NAME [MIB] a package of 20 MiB that no compression makes less
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034  # what is sourced is used elsewhere
 
 PROXY=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/cut_proxy.py
 MIB=1048576

@@ -96,14 +96,14 @@ commands() { grep -c "Starting session: \\(forced-\\)\\?command.* for $SSHD_USER
 
 test_openssl() {
     account
-    tool openssl
+    tool openssl; tool dd
     sends "large files are proven by 'openssl dgst"
     was_hashed
 }
 
 test_sha256sum() {
     account
-    tool sha256sum
+    tool sha256sum; tool dd
     sends "large files are proven by 'sha256sum' there"
     was_hashed
 }
@@ -112,7 +112,7 @@ test_openssl_that_knows_no_such_hash() {
     account
     fake openssl 'exit 1'
     sed -i 's/^\[ -s.*/exit 1/' "$TOOLS/openssl"
-    tool sha256sum
+    tool sha256sum; tool dd
     sends "large files are proven by 'sha256sum' there"
     was_hashed
 }
@@ -120,7 +120,7 @@ test_openssl_that_knows_no_such_hash() {
 test_dash() {
     account
     has_shell /bin/dash
-    tool openssl
+    tool openssl; tool dd
     sends "large files are proven by 'openssl dgst"
     was_hashed
 }
@@ -128,7 +128,7 @@ test_dash() {
 # What a start-up file prints, and does not end with a new line.
 test_a_shell_that_greets() {
     account
-    tool openssl
+    tool openssl; tool dd
     # shellcheck disable=SC2016
     printf '%s\n' 'echo "Welcome to $HOSTNAME"' 'echo trouble >&2' \
         'printf "veilid-cicd-hash 0"' >"$SSHD_CHROOT/.bashrc"
@@ -139,7 +139,7 @@ test_a_shell_that_greets() {
 # One session at a time is enough.
 test_one_session_at_a_time() {
     account 'MaxSessions 1'
-    tool openssl
+    tool openssl; tool dd
     sends "large files are proven by 'openssl dgst"
     was_hashed
 }
@@ -230,7 +230,7 @@ test_what_is_there_is_not_what_was_sent() {
     [ -z "$(find "$SSHD_INBOX" -mindepth 1 -maxdepth 1 ! -name '*.part')" ] ||
         die 'it counts'
     rm "$TOOLS/openssl"
-    tool openssl
+    tool openssl; tool dd
     expect 0 sent send p
     the_drop
 }
@@ -240,7 +240,7 @@ test_what_is_there_is_not_what_was_sent() {
 # What was complete but for its name costs a hash.
 test_a_whole_leftover_is_not_read() {
     account
-    tool openssl
+    tool openssl; tool dd
     sends 'proven by'
     was_hashed
     line_end
@@ -253,7 +253,7 @@ test_a_whole_leftover_is_not_read() {
 
 test_a_leftover_that_differs() {
     account
-    tool openssl
+    tool openssl; tool dd
     sends 'proven by'
     was_hashed
     line_end

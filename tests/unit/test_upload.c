@@ -10,13 +10,15 @@
 
 #define PIECE ((size_t)UPLOAD_PIECE)
 
+static unsigned char *content;
+
 /* ------------------------------------------------------------------ hashes */
 
 static void
 only_harmless_names_go_to_a_shell(void **state)
 {
 	static const char *const good[] = {
-		"incoming/v0.3.4.amd64-deb.0123/veilid-cli_0.3.4~rc1+b_amd64.deb",
+		"in/v0.3.4.amd64-deb.01.part/veilid-cli_0.3.4~rc1+b_amd64.deb",
 		"x", "/", "-x", "a^b", "a=b,c%d@e:f",
 	};
 	static const char *const bad[] = {
@@ -62,6 +64,7 @@ a_shell_takes_hashes(void **state)
 	(void)state;
 	put_str("-x", "one");
 	put_str("a^b~c", "two");
+	put("large", content, 3 * PIECE + 9);
 	for (i = 0; i < COUNT(tools); i++) {
 		upload_hash_ask(&command, 0, tools[i], "-x");
 		upload_hash_ask(&command, 1, tools[i], "missing");
@@ -75,6 +78,22 @@ a_shell_takes_hashes(void **state)
 		assert_true(upload_hash_find(&said, 10, got));
 		assert_true(hash_equal(got, right));
 		assert_false(upload_hash_find(&said, 2, got));
+		buf_clear(&command);
+		buf_clear(&said);
+		/* two pieces from the second on, and what is beyond the end */
+		upload_hash_ask_part(&command, 3, tools[i], "large", 1, 2);
+		upload_hash_ask_part(&command, 4, tools[i], "large", 2, 5);
+		upload_hash_ask_part(&command, 5, tools[i], "missing", 0, 1);
+		said_by(command.p, &said);
+		hash_data(content + PIECE, 2 * PIECE, right);
+		assert_true(upload_hash_find(&said, 3, got));
+		assert_true(hash_equal(got, right));
+		hash_data(content + 2 * PIECE, PIECE + 9, right);
+		assert_true(upload_hash_find(&said, 4, got));
+		assert_true(hash_equal(got, right));
+		hash_data("", 0, right);
+		assert_true(upload_hash_find(&said, 5, got));
+		assert_true(hash_equal(got, right));
 		buf_clear(&command);
 		buf_clear(&said);
 	}
@@ -136,7 +155,6 @@ other_answers_are_none(void **state)
 static const size_t sizes[] = {100, 0, PIECE, 3 * PIECE + 1, PIECE + 1};
 static struct upload_file files[COUNT(sizes)];
 static struct upload u = {.files = files, .n = COUNT(sizes)};
-static unsigned char *content;
 
 static struct sending
 plan(enum upload_proof proof)
@@ -316,6 +334,54 @@ what_was_there_before(void **state)
 	upload_plan_clear(&s);
 }
 
+/* Each of which a hash of its own proves, as soon as it is there. */
+static void
+long_lines_prove_part_by_part(void **state)
+{
+	static struct upload_file one;
+	static struct upload u1 = {.files = &one, .n = 1};
+	struct sending s = {.u = &u1, .part = (char *)"in/x.part",
+	    .lock = PTHREAD_MUTEX_INITIALIZER, .is_far = true,
+	    .changed = PTHREAD_COND_INITIALIZER};
+	struct sftp_job *job;
+	size_t i;
+
+	(void)state;
+	one = (struct upload_file){.path = "f", .data = content,
+	    .size = 33 * PIECE + 1};
+	upload_plan_begin(&s);
+	upload_decide(&s, PROOF_HASH);
+	assert_int_equal(s.n_parts, 3);
+	assert_int_equal(s.parts[1].offset, 16 * PIECE);
+	assert_int_equal(s.parts[1].n, 16 * PIECE);
+	assert_int_equal(s.parts[2].n, PIECE + 1);
+	/* what is there from before is neither sent nor read */
+	upload_plan_proven(&s, 1);
+	for (i = 0; i < 16; i++)
+		done(&s, SFTP_SEND);
+	assert_int_equal(s.parts[0].unsent, 0);
+	assert_int_equal(s.files[0].unsent, 2);
+	upload_plan_proven(&s, 0);
+	job = next(&s, SFTP_SEND);
+	assert_int_equal(job->offset, 32 * PIECE);
+	job->sent = job->n;
+	upload_plan_done(job, &s);
+	done(&s, SFTP_SEND);
+	done(&s, SFTP_SYNC);
+	nothing_now(&s);
+	assert_false(upload_plan_is_done(&s));
+	/* only what no hash has proven is read back */
+	upload_decide(&s, PROOF_READ_BACK);
+	for (i = 0; i < 2; i++) {
+		job = next(&s, SFTP_READ_BACK);
+		assert_int_equal(job->offset, (32 + i) * PIECE);
+		upload_plan_done(job, &s);
+	}
+	assert_true(upload_plan_is_done(&s));
+	nothing_now(&s);
+	upload_plan_clear(&s);
+}
+
 static void
 an_error_ends_it(void **state)
 {
@@ -339,7 +405,11 @@ an_error_ends_it(void **state)
 static int
 enter(void **state)
 {
+	size_t i;
+
 	content = mem_alloc(4 * PIECE);
+	for (i = 0; i < 4 * PIECE; i++)
+		content[i] = (unsigned char)(i * 2654435761u >> 13);
 	return scratch_enter(state);
 }
 
@@ -361,6 +431,7 @@ main(void)
 		cmocka_unit_test(what_is_read_back),
 		cmocka_unit_test(what_a_hash_proves_is_not_read_back),
 		cmocka_unit_test(what_was_there_before),
+		cmocka_unit_test(long_lines_prove_part_by_part),
 		cmocka_unit_test(an_error_ends_it),
 	};
 
