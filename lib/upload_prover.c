@@ -7,9 +7,9 @@
 #include "lib/mem.h"
 #include "lib/upload_parts.h"
 
-#define CONNECT_MS 5000		/* it is not needed */
-#define DECIDE_MS 6000		/* to have a connection and an answer */
-#define PROBE_MS 4000
+#define CONNECT_MS 8000		/* it is not needed */
+#define DECIDE_MS 10000		/* to have a connection and an answer */
+#define PROBE_MS 8000
 #define SLICE_MS 100
 /* A disk is faster, and no line is. */
 #define HASH_MS 10000
