@@ -53,7 +53,7 @@ sshd_start() {
         'Subsystem sftp internal-sftp' "$@" >"$ssh_dir/sshd.$name"
     /usr/sbin/sshd -f "$ssh_dir/sshd.$name" -D -e 2>"$ssh_dir/$name.log" &
     pids+=($!)
-    until grep -q listening "$ssh_dir/$name.log"; do
+    until grep -q listening "$ssh_dir/$name.log" 2>/dev/null; do
         kill -0 "${pids[-1]}" || die "no sshd: $(cat "$ssh_dir/$name.log")"
         sleep 0.1
     done
@@ -66,7 +66,7 @@ line_start() {
     [ -z "${port[$1.$2]:-}" ] || return 0
     "$work/delay_line" "${port[$1]}" "$(($2 / 2))" >"$out" &
     pids+=($!)
-    until grep -q '^ready' "$out"; do sleep 0.1; done
+    until grep -q "^ready" "$out" 2>/dev/null; do sleep 0.1; done
     port[$1.$2]=$(sed -n 's/^ready //p' "$out")
     known "${port[$1.$2]}"
 }
