@@ -1,9 +1,12 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "lib/mem.h"
 #include "lib/upload_parts.h"
 
 #define MARK "veilid-cicd-hash"
+#define CHUNK ((size_t)256 << 10)
 
 /*
  * A name goes to a shell that we do not know, csh perhaps: what is none of
@@ -55,4 +58,26 @@ upload_hash_find(const struct buf *said, size_t i, uint8_t sha256[HASH_SIZE])
 		    p[strlen(mark) + HASH_HEX - 1] == ' ')
 			return true;
 	return false;
+}
+
+int
+upload_hash_here(const struct upload_file *f, uint64_t offset, uint64_t n,
+    uint8_t sha256[HASH_SIZE], struct err *e)
+{
+	struct hash *h = hash_open();
+	char *chunk = mem_alloc(CHUNK);
+	int status = 0;
+	size_t some;
+
+	while (n > 0 && status == 0) {
+		some = n < CHUNK ? (size_t)n : CHUNK;
+		status = upload_load(f, offset, chunk, some, e);
+		if (status == 0)
+			hash_add(h, chunk, some);
+		offset += some;
+		n -= some;
+	}
+	hash_close(h, sha256);
+	free(chunk);
+	return status;
 }

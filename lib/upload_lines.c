@@ -83,8 +83,8 @@ line_send(struct upload_line *l)
 	int status;
 
 	do {
-		status = sftp_put(l->sftp, upload_plan_next, upload_plan_done,
-		    l->s, &e);
+		status = sftp_put(l->sftp, upload_next, upload_done, l->s,
+		    &e);
 		if (status == 0)
 			status = await_work(l->s, clock_ms(), &e);
 		while (status == 2) {

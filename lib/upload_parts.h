@@ -3,7 +3,8 @@
  *
  *	upload.c	a try after the other
  *	upload_drop.c	its directories, and the rename
- *	upload_plan.c	which piece is next, and what has been proven
+ *	upload_plan.c	which step is next, and what has been proven
+ *	upload_pieces.c	each step as a job
  *	upload_lines.c	the connections that do the pieces
  *	upload_prover.c	a connection that asks for hashes, if it may,
  *	upload_hashes.c	and how
@@ -100,18 +101,22 @@ void upload_plan_begin(struct sending *s);
 void upload_plan_clear(struct sending *s);
 uint64_t upload_plan_large(const struct sending *s);	/* bytes */
 
-/* For sftp_put; its argument is the sending. */
-struct sftp_job *upload_plan_next(void *arg);
-void upload_plan_done(struct sftp_job *job, void *arg);
-
-/* Whether there is a piece to take; the lock is held. */
+/* All of this with the lock. */
+struct plan_step {
+	enum sftp_duty duty;
+	size_t file;
+	uint64_t offset;
+	uint64_t n;
+};
 bool upload_plan_has_work(struct sending *s);
+/* False where there is none, or one has failed. */
+bool upload_plan_take(struct sending *s, struct plan_step *step);
+/* It went well; what was sent may be proven by it. */
+void upload_plan_note(struct sending *s, const struct plan_step *step,
+    bool is_proven);
 bool upload_plan_is_done(const struct sending *s);
-/* A part is there, as a hash says; the lock is held. */
+/* A part is there, as a hash says. */
 void upload_plan_proven(struct sending *s, size_t part);
-/* n bytes of a file that is opened anew. */
-int upload_load(const struct upload_file *f, uint64_t offset, void *to,
-    size_t n, struct err *e);
 
 /* Until something has changed, or a signal can be looked for; with the lock. */
 void upload_wait_a_slice(struct sending *s);
@@ -119,6 +124,15 @@ void upload_wait_a_slice(struct sending *s);
 void upload_fail(struct sending *s, const struct err *e);
 /* The first word counts, but for falling back to reading. Takes the lock. */
 void upload_decide(struct sending *s, enum upload_proof proof);
+
+/* ------------------------------------------------------- upload_pieces.c */
+
+/* For sftp_put; the argument is the sending. */
+struct sftp_job *upload_next(void *arg);
+void upload_done(struct sftp_job *job, void *arg);
+/* n bytes of a file that is opened anew. */
+int upload_load(const struct upload_file *f, uint64_t offset, void *to,
+    size_t n, struct err *e);
 
 /* -------------------------------------------------------- upload_lines.c */
 
@@ -147,6 +161,9 @@ void upload_hash_ask(struct buf *command, size_t i, const char *tool,
 /* or for count pieces of it. */
 void upload_hash_ask_part(struct buf *command, size_t i, const char *tool,
     const char *path, uint64_t piece, uint64_t count);
+/* The hash of what is here. */
+int upload_hash_here(const struct upload_file *f, uint64_t offset, uint64_t n,
+    uint8_t sha256[HASH_SIZE], struct err *e);
 /* What was said is not trusted; false where that hash is not in it. */
 bool upload_hash_find(const struct buf *said, size_t i,
     uint8_t sha256[HASH_SIZE]);

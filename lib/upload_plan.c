@@ -1,20 +1,11 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "lib/mem.h"
 #include "lib/upload_parts.h"
 
 #define SLICE_MS 100	/* how long a signal may go unnoticed */
 #define PART (16 * UPLOAD_PIECE)
-
-struct piece {
-	struct sftp_job job;	/* the first member */
-	const struct upload_file *f;
-	size_t file;
-	char *path;
-};
 
 /* --------------------------------------------------------- begin and end */
 
@@ -245,121 +236,49 @@ upload_plan_has_work(struct sending *s)
 	return s->n_due > 0 || s->file < s->u->n || may_read(s);
 }
 
-static struct piece *
-piece_new(const struct sending *s, size_t file, enum sftp_duty duty)
+static void
+set(struct plan_step *step, const struct sending *s, enum sftp_duty duty,
+    size_t file, uint64_t offset)
 {
-	struct piece *p = mem_zero(1, sizeof(*p));
+	uint64_t rest = s->u->files[file].size - offset;
 
-	p->f = &s->u->files[file];
-	p->file = file;
-	p->path = mem_format("%s/%s", s->part, p->f->path);
-	p->job.path = p->path;
-	p->job.duty = duty;
-	p->job.size = p->f->size;
-	return p;
+	*step = (struct plan_step){.duty = duty, .file = file,
+	    .offset = offset};
+	if (duty != SFTP_SYNC)
+		step->n = rest < UPLOAD_PIECE ? rest : UPLOAD_PIECE;
 }
 
 static void
-piece_free(struct piece *p)
+take_to_send(struct sending *s, struct plan_step *step)
 {
-	free(p->path);
-	free(p);
-}
-
-/* Opening it says so where it is another one by now. */
-int
-upload_load(const struct upload_file *f, uint64_t offset, void *to, size_t n,
-    struct err *e)
-{
-	int fd = f->open(f, e);
-	size_t done = 0;
-	ssize_t got;
-
-	if (fd < 0)
-		return -1;
-	while (done < n) {
-		got = pread(fd, (char *)to + done, n - done,
-		    (off_t)(offset + done));
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		done += (size_t)got;
-	}
-	close(fd);
-	if (done == n)
-		return 0;
-	return err_set(e, ERR_IO, "'%s' cannot be read whole: did it change?",
-	    f->path);
-}
-
-static int
-load(const struct sftp_job *job, uint64_t offset, void *to, size_t n,
-    struct err *e)
-{
-	return upload_load(((const struct piece *)job)->f, offset, to, n, e);
-}
-
-static void
-set_range(struct piece *p, uint64_t offset)
-{
-	uint64_t rest = p->f->size - offset;
-
-	p->job.offset = offset;
-	p->job.n = (size_t)(rest < UPLOAD_PIECE ? rest : UPLOAD_PIECE);
-	if (p->f->open == NULL)
-		p->job.data = (const char *)p->f->data + offset;
-	else
-		p->job.load = load;
-}
-
-static struct piece *
-next_to_send(struct sending *s)
-{
-	struct piece *p = piece_new(s, s->file, s->files[s->file].is_large ?
-	    SFTP_SEND : SFTP_ALL);
-
-	set_range(p, s->offset);
-	p->job.look_first = s->look_first;
-	go_on(s, p->job.n);
+	set(step, s, s->files[s->file].is_large ? SFTP_SEND : SFTP_ALL,
+	    s->file, s->offset);
+	go_on(s, step->n);
 	s->sent_last = true;
-	return p;
 }
 
-static struct piece *
-next_to_read(struct sending *s)
+static void
+take_to_read(struct sending *s, struct plan_step *step)
 {
-	struct plan_range r = s->ranges[s->first_range++];
-	struct piece *p = piece_new(s, r.file, SFTP_READ_BACK);
+	const struct plan_range *r = &s->ranges[s->first_range++];
 
-	set_range(p, r.offset);
+	set(step, s, SFTP_READ_BACK, r->file, r->offset);
 	s->sent_last = false;
-	return p;
 }
 
 /* Both directions of the line are used where there is something for each. */
-static struct piece *
-draw(struct sending *s)
+bool
+upload_plan_take(struct sending *s, struct plan_step *step)
 {
 	if (s->error.kind != ERR_NONE || !upload_plan_has_work(s))
-		return NULL;
+		return false;
 	if (s->n_due > 0)
-		return piece_new(s, s->due[--s->n_due], SFTP_SYNC);
-	if (may_read(s) && (s->sent_last || s->file == s->u->n))
-		return next_to_read(s);
-	return next_to_send(s);
-}
-
-struct sftp_job *
-upload_plan_next(void *arg)
-{
-	struct sending *s = arg;
-	struct piece *p;
-
-	pthread_mutex_lock(&s->lock);
-	p = draw(s);
-	pthread_mutex_unlock(&s->lock);
-	return p != NULL ? &p->job : NULL;
+		set(step, s, SFTP_SYNC, s->due[--s->n_due], 0);
+	else if (may_read(s) && (s->sent_last || s->file == s->u->n))
+		take_to_read(s, step);
+	else
+		take_to_send(s, step);
+	return true;
 }
 
 /* ----------------------------------------------------- and what came of it */
@@ -377,47 +296,30 @@ add_range(struct sending *s, size_t file, uint64_t offset)
 }
 
 static void
-was_sent(struct sending *s, struct plan_part *part, const struct piece *p)
+was_sent(struct sending *s, struct plan_part *part,
+    const struct plan_step *step, bool is_proven)
 {
-	if (p->job.duty == SFTP_ALL || (s->look_first && p->job.sent == 0))
-		are_proven(s, part, 1);	/* it has been read */
+	if (is_proven)
+		are_proven(s, part, 1);
 	else
-		add_range(s, p->file, p->job.offset);
+		add_range(s, step->file, step->offset);
 	are_there(s, part, 1);
 }
 
-static void
-note(struct sending *s, const struct piece *p)
+void
+upload_plan_note(struct sending *s, const struct plan_step *step,
+    bool is_proven)
 {
-	struct plan_file *f = &s->files[p->file];
-	struct plan_part *part = part_of(s, p->file, p->job.offset);
+	struct plan_file *f = &s->files[step->file];
+	struct plan_part *part = part_of(s, step->file, step->offset);
 	bool was_done = is_done(f);
 
-	s->sent += p->job.sent;
-	if (p->job.error.kind != ERR_NONE) {
-		if (s->error.kind == ERR_NONE)
-			s->error = p->job.error;
-		return;
-	}
-	if (p->job.duty == SFTP_SYNC)
+	if (step->duty == SFTP_SYNC)
 		f->is_synced = true;
-	else if (p->job.duty != SFTP_READ_BACK)
-		was_sent(s, part, p);
-	else
+	else if (step->duty == SFTP_READ_BACK)
 		are_proven(s, part, 1);
+	else
+		was_sent(s, part, step, is_proven);
 	if (!was_done)
 		close_if_done(s, f);
-}
-
-void
-upload_plan_done(struct sftp_job *job, void *arg)
-{
-	struct piece *p = (struct piece *)job;
-	struct sending *s = arg;
-
-	pthread_mutex_lock(&s->lock);
-	note(s, p);
-	pthread_cond_broadcast(&s->changed);
-	pthread_mutex_unlock(&s->lock);
-	piece_free(p);
 }

@@ -16,7 +16,6 @@
 #define BYTES_A_MS ((uint64_t)16 << 10)
 #define COMMAND_LIMIT ((size_t)16 << 10)	/* of any shell, and of sshd */
 #define SAID_LIMIT ((size_t)256 << 10)
-#define CHUNK ((size_t)256 << 10)	/* of what is hashed here */
 
 struct upload_prover {
 	struct sending *s;
@@ -103,30 +102,6 @@ is_whole(const struct sending *s, const struct plan_part *part)
 	return part->n == s->u->files[part->file].size;
 }
 
-/* What is here, read once more. */
-static int
-hash_part(const struct sending *s, const struct plan_part *part,
-    uint8_t sha256[HASH_SIZE], struct err *e)
-{
-	const struct upload_file *f = &s->u->files[part->file];
-	struct hash *h = hash_open();
-	char *chunk = mem_alloc(CHUNK);
-	uint64_t done = 0;
-	size_t n;
-	int status = 0;
-
-	while (done < part->n && status == 0) {
-		n = part->n - done < CHUNK ? (size_t)(part->n - done) : CHUNK;
-		status = upload_load(f, part->offset + done, chunk, n, e);
-		if (status == 0)
-			hash_add(h, chunk, n);
-		done += n;
-	}
-	hash_close(h, sha256);
-	free(chunk);
-	return status;
-}
-
 /* Meanwhile the other side does the same. */
 static int
 hash_batch(struct upload_prover *p, struct err *e)
@@ -145,7 +120,8 @@ hash_batch(struct upload_prover *p, struct err *e)
 			return err_set(e, ERR_AGAIN, "it is over");
 		if (is_whole(s, part) && known != NULL)
 			memcpy(p->right[i], known, HASH_SIZE);
-		else if (hash_part(s, part, p->right[i], e) < 0)
+		else if (upload_hash_here(&s->u->files[part->file],
+		    part->offset, part->n, p->right[i], e) < 0)
 			return -1;
 	}
 	return 0;

@@ -177,7 +177,7 @@ plan(enum upload_proof proof)
 static struct sftp_job *
 next(struct sending *s, enum sftp_duty duty)
 {
-	struct sftp_job *job = upload_plan_next(s);
+	struct sftp_job *job = upload_next(s);
 
 	assert_non_null(job);
 	assert_int_equal(job->duty, duty);
@@ -191,13 +191,13 @@ done(struct sending *s, enum sftp_duty duty)
 	struct sftp_job *job = next(s, duty);
 
 	job->sent = duty == SFTP_ALL || duty == SFTP_SEND ? job->n : 0;
-	upload_plan_done(job, s);
+	upload_done(job, s);
 }
 
 static void
 nothing_now(struct sending *s)
 {
-	assert_null(upload_plan_next(s));
+	assert_null(upload_next(s));
 	assert_false(upload_plan_has_work(s));
 }
 
@@ -231,11 +231,11 @@ pieces_are_all_of_it(void **state)
 		job->sent = job->n;
 		if (at == job->size)
 			break;
-		upload_plan_done(job, &s);
+		upload_done(job, &s);
 	}
 	/* not synced before its last piece is there */
 	done(&s, SFTP_SEND);
-	upload_plan_done(job, &s);
+	upload_done(job, &s);
 	done(&s, SFTP_SYNC);
 	done(&s, SFTP_SEND);
 	done(&s, SFTP_SYNC);
@@ -324,7 +324,7 @@ what_was_there_before(void **state)
 		job = next(&s, SFTP_SEND);
 		assert_true(job->look_first);
 		job->sent = i;
-		upload_plan_done(job, &s);
+		upload_done(job, &s);
 	}
 	done(&s, SFTP_SYNC);
 	assert_false(upload_plan_is_done(&s));
@@ -365,7 +365,7 @@ long_lines_prove_part_by_part(void **state)
 	job = next(&s, SFTP_SEND);
 	assert_int_equal(job->offset, 32 * PIECE);
 	job->sent = job->n;
-	upload_plan_done(job, &s);
+	upload_done(job, &s);
 	done(&s, SFTP_SEND);
 	done(&s, SFTP_SYNC);
 	nothing_now(&s);
@@ -375,7 +375,7 @@ long_lines_prove_part_by_part(void **state)
 	for (i = 0; i < 2; i++) {
 		job = next(&s, SFTP_READ_BACK);
 		assert_int_equal(job->offset, (32 + i) * PIECE);
-		upload_plan_done(job, &s);
+		upload_done(job, &s);
 	}
 	assert_true(upload_plan_is_done(&s));
 	nothing_now(&s);
@@ -393,10 +393,10 @@ an_error_ends_it(void **state)
 	send_until_large(&s);
 	job = next(&s, SFTP_SEND);
 	err_set(&job->error, ERR_IO, "first");
-	upload_plan_done(job, &s);
+	upload_done(job, &s);
 	err_set(&e, ERR_AGAIN, "second");
 	upload_fail(&s, &e);
-	assert_null(upload_plan_next(&s));
+	assert_null(upload_next(&s));
 	assert_int_equal(s.error.kind, ERR_IO);
 	upload_plan_clear(&s);
 	upload_plan_clear(&s);
