@@ -26,8 +26,8 @@
 #include "lib/sftp.h"
 #include "lib/upload.h"
 
-/* Sixteen of the chunks that OpenSSH takes: no file ends in a stub of one. */
-#define UPLOAD_PIECE ((uint64_t)16 * (255 << 10))
+/* Eight of the chunks that OpenSSH takes: no file ends in a stub of one. */
+#define UPLOAD_PIECE ((uint64_t)8 * (255 << 10))
 /* Less than this, in large files, needs no connection besides. */
 #define UPLOAD_WORTH ((uint64_t)16 << 20)
 
