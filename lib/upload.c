@@ -118,17 +118,21 @@ upload_run(struct upload *u, struct err *e)
 
 int
 upload_read(const struct remote_target *t, const char *inbox,
-    const char *path, size_t max, struct buf *b, struct err *e)
+    const struct upload_wanted *wanted, size_t n, struct err *e)
 {
 	struct upload u = {.target = t};
 	struct sending s = {.u = &u};
 	struct upload_line line = {.s = NULL};
-	char *full = mem_format("%s/%s", inbox, path);
 	int status = upload_line_open(&line, &s, e);
+	size_t i;
+	char *full;
 
-	if (status == 0)
-		status = sftp_read(line.sftp, full, max, b, e);
+	for (i = 0; i < n && status == 0; i++) {
+		full = mem_format("%s/%s", inbox, wanted[i].path);
+		status = sftp_read(line.sftp, full, wanted[i].max,
+		    wanted[i].b, e);
+		free(full);
+	}
 	upload_line_close(&line);
-	free(full);
 	return status;
 }

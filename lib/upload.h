@@ -61,10 +61,15 @@ int upload_run(struct upload *u, struct err *e);
 void upload_unique(const void *sums, size_t n, char unique[UPLOAD_UNIQUE]);
 
 /*
- * Reads a file of at most max bytes below the inbox of the target, by a
- * connection of its own. ERR_MISSING where there is none.
+ * Reads files below the inbox of the target, one after the other, by one
+ * connection of their own. ERR_MISSING where one is not there.
  */
+struct upload_wanted {
+	const char *path;
+	size_t max;		/* bytes */
+	struct buf *b;		/* to which they are added */
+};
 int upload_read(const struct remote_target *t, const char *inbox,
-    const char *path, size_t max, struct buf *b, struct err *e);
+    const struct upload_wanted *wanted, size_t n, struct err *e);
 
 #endif
