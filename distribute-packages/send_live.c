@@ -46,17 +46,14 @@ struct pair {
 static int
 read_pair(const struct live_query *q, struct pair *p, struct err *e)
 {
-	int status;
+	const struct upload_wanted wanted[] = {
+		{LIVE MANIFEST_NAME, MANIFEST_LIMIT, &p->text},
+		{LIVE MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &p->signature},
+	};
 
 	buf_clear(&p->text);
 	buf_clear(&p->signature);
-	status = upload_read(q->target, q->inbox, LIVE MANIFEST_NAME,
-	    MANIFEST_LIMIT, &p->text, e);
-	if (status == 0)
-		status = upload_read(q->target, q->inbox,
-		    LIVE MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &p->signature,
-		    e);
-	if (status == 0)
+	if (upload_read(q->target, q->inbox, wanted, COUNT(wanted), e) == 0)
 		return 1;
 	if (e->kind != ERR_MISSING)
 		return -1;

@@ -12,7 +12,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/mem.h"
@@ -20,17 +19,13 @@
 #include "lib/remote_parts.h"
 
 #define CONNECT_MS 30000	/* where a target does not say */
-#define STALL_MS SFTP_SILENCE_MS	/* nothing is taken for so long */
 #define GREETING_MS 300		/* most servers greet sooner */
-#define CHUNK ((size_t)256 << 10)	/* what libssh is given at once */
-#define TAKEN_LIMIT ((size_t)32 << 20)	/* bytes; more is in no flight */
-#define TEXT_LIMIT ((size_t)512)	/* of what was not asked for */
 
 /* ----------------------------------------------------- waiting, and failing */
 
 /* One line of what came, or what there is of it. */
-static const char *
-first_line(struct remote *r)
+const char *
+remote_first_line(struct remote *r)
 {
 	r->text.p[strcspn(r->text.p, "\r\n")] = '\0';
 	return r->text.p;
@@ -92,9 +87,9 @@ say_no_ssh(struct remote *r, struct err *e)
 		if (path_starts_with(r->text.p, "Exceeded MaxStartups") ||
 		    path_starts_with(r->text.p, "Not allowed at this time"))
 			return err_set(e, ERR_AGAIN, "sshd says '%s'",
-			    first_line(r));
+			    remote_first_line(r));
 		return err_set(e, ERR_PROTOCOL, "no SSH server: it says '%s'",
-		    first_line(r));
+		    remote_first_line(r));
 	}
 	if (strstr(why, "no match for method") != NULL ||
 	    strstr(why, "version of SSH protocol") != NULL ||
@@ -190,10 +185,10 @@ connect_ssh(struct remote *r, struct err *e)
 	return 0;
 }
 
-/* ------------------------------------------------------------ the subsystem */
+/* ------------------------------------------------------------- its channels */
 
-static int
-open_channel(struct remote *r, struct err *e)
+int
+remote_channel_open(struct remote *r, struct err *e)
 {
 	int64_t start = clock_ms();
 	int status;
@@ -213,191 +208,14 @@ open_channel(struct remote *r, struct err *e)
 	return remote_cut(r, "open a channel", e);
 }
 
-static int
-request_sftp(struct remote *r, struct err *e)
+void
+remote_drop_stderr(struct remote *r)
 {
-	int status;
+	char text[1024];
 
-	while ((status = ssh_channel_request_sftp(r->channel)) == SSH_AGAIN)
-		if (remote_wait(r, e) < 0)
-			return err_wrap(e, "ask for sftp");
-	if (status == SSH_OK)
-		return 0;
-	if (ssh_is_connected(r->session))
-		return err_set(e, ERR_PROTOCOL, "it has no sftp subsystem for "
-		    "this account");
-	return remote_cut(r, "ask for sftp", e);
-}
-
-/* --------------------------------------------------------------- the stream */
-
-/* Nothing more will come; a line that was cut is no end of the channel. */
-static int
-say_end(struct remote *r, struct err *e)
-{
-	const char *why = ssh_get_error(r->session);
-
-	if (!ssh_is_connected(r->session))
-		return err_set(e, ERR_AGAIN, "%s: the connection was cut%s%s",
-		    r->name, *why != '\0' ? ": " : "", why);
-	if (r->has_read)
-		return err_set(e, ERR_AGAIN, "%s: sftp ended", r->name);
-	return err_set(e, ERR_PROTOCOL, "%s: sftp ended before it began: may "
-	    "this account use it?", r->name);
-}
-
-/*
- * The first four bytes of sftp are the length of a short packet. A shell
- * whose start-up files print something comes before it.
- */
-static int
-check_first(struct remote *r, const char *data, size_t n, struct err *e)
-{
-	r->has_read = true;
-	if (data[0] == '\0')
-		return 0;
-	buf_clear(&r->text);
-	buf_add(&r->text, data, n < TEXT_LIMIT ? n : TEXT_LIMIT);
-	return err_set(e, ERR_PROTOCOL, "%s: instead of sftp comes '%s': does "
-	    "a shell print it?", r->name, first_line(r));
-}
-
-/* What was taken in while we wrote comes first. */
-static ssize_t
-read_taken(struct remote *r, void *data, size_t n)
-{
-	size_t left = r->taken.n - r->taken_from;
-
-	if (n > left)
-		n = left;
-	memcpy(data, r->taken.p + r->taken_from, n);
-	r->taken_from += n;
-	if (r->taken_from == r->taken.n)
-		r->taken.n = r->taken_from = 0;
-	return (ssize_t)n;
-}
-
-/*
- * The other side does not read on while it cannot write: what it has to say
- * must be taken in, or both wait for ever. libssh opens its window only for
- * what is read from it.
- */
-static int
-take_in(struct remote *r, struct err *e)
-{
-	int got;
-
-	if (r->taken_from > 0) {
-		r->taken.n -= r->taken_from;
-		memmove(r->taken.p, r->taken.p + r->taken_from, r->taken.n);
-		r->taken_from = 0;
-	}
-	while ((got = ssh_channel_read_nonblocking(r->channel,
-	    buf_room(&r->taken, CHUNK), (uint32_t)CHUNK, 0)) > 0) {
-		r->taken.n += (size_t)got;
-		if (r->taken.n > TAKEN_LIMIT)
-			return err_set(e, ERR_PROTOCOL, "%s: says more than it "
-			    "was asked for", r->name);
-	}
-	return 0;
-}
-
-/*
- * That nothing came in time is 0 to libssh 0.10, like the end, and SSH_AGAIN
- * to 0.11.
- */
-static ssize_t
-stream_read(void *arg, void *data, size_t n, int ms, struct err *e)
-{
-	struct remote *r = arg;
-	int64_t deadline = clock_ms() + ms, left = ms;
-	uint32_t most = n < CHUNK ? (uint32_t)n : (uint32_t)CHUNK;
-	int got;
-
-	if (r->taken.n > 0)
-		return read_taken(r, data, n);
-	do {
-		if (cleanup_check(e) < 0)
-			return -1;
-		got = ssh_channel_read_timeout(r->channel, data, most, 0,
-		    left < REMOTE_SLICE_MS ? (int)left : REMOTE_SLICE_MS);
-		if (got > 0)
-			return !r->has_read && check_first(r, data,
-			    (size_t)got, e) < 0 ? -1 : got;
-		if (got != 0 && got != SSH_AGAIN)
-			return say_end(r, e);
-		if (ssh_channel_is_eof(r->channel) ||
-		    ssh_channel_is_closed(r->channel) ||
-		    !ssh_is_connected(r->session))
-			return say_end(r, e);
-		left = deadline - clock_ms();
-	} while (left > 0);
-	return 0;
-}
-
-/* The window is shut, or the line is full: whatever comes is taken in. */
-static int
-wait_to_write(struct remote *r, int64_t deadline, struct err *e)
-{
-	struct pollfd p = {.fd = ssh_get_fd(r->session), .events = POLLIN};
-
-	if (cleanup_check(e) < 0 || take_in(r, e) < 0)
-		return -1;
-	if (clock_ms() >= deadline)
-		return err_set(e, ERR_AGAIN, "%s: takes no more data",
-		    r->name);
-	if (p.fd < 0)
-		return say_end(r, e);
-	(void)poll(&p, 1, REMOTE_SLICE_MS);
-	return 0;
-}
-
-/* All that libssh has accepted is on its way, so that it need not keep it. */
-static int
-flush(struct remote *r, struct err *e)
-{
-	int64_t deadline = clock_ms() + STALL_MS;
-	int status;
-
-	while ((status = ssh_blocking_flush(r->session,
-	    REMOTE_SLICE_MS)) == SSH_AGAIN) {
-		if (cleanup_check(e) < 0)
-			return -1;
-		if (clock_ms() >= deadline)
-			return err_set(e, ERR_AGAIN, "%s: takes no more data",
-			    r->name);
-	}
-	return status == SSH_OK ? 0 : say_end(r, e);
-}
-
-static int
-stream_write(void *arg, const void *data, size_t n, struct err *e)
-{
-	struct remote *r = arg;
-	int64_t deadline = clock_ms() + STALL_MS;
-	const char *p = data;
-	int done;
-
-	while (n > 0) {
-		if (ssh_channel_is_closed(r->channel) ||
-		    !ssh_is_connected(r->session))
-			return say_end(r, e);
-		done = ssh_channel_write(r->channel, p,
-		    n < CHUNK ? (uint32_t)n : (uint32_t)CHUNK);
-		if (done < 0 && done != SSH_AGAIN)
-			return say_end(r, e);
-		if (done <= 0) {
-			if (wait_to_write(r, deadline, e) < 0)
-				return -1;
-			continue;
-		}
-		p += done;
-		n -= (size_t)done;
-		if (flush(r, e) < 0)
-			return -1;
-		deadline = clock_ms() + STALL_MS;
-	}
-	return 0;
+	while (ssh_channel_read_nonblocking(r->channel, text, sizeof(text),
+	    1) > 0)
+		continue;
 }
 
 /* -------------------------------------------------------------- open, close */
@@ -405,11 +223,9 @@ stream_write(void *arg, const void *data, size_t n, struct err *e)
 static int
 open_all(struct remote *r, const struct remote_target *t, struct err *e)
 {
-	if (remote_options(r, t, e) < 0 || connect_ssh(r, e) < 0 ||
-	    remote_check_host(r, t, e) < 0 || remote_login(r, t, e) < 0 ||
-	    open_channel(r, e) < 0)
-		return -1;
-	return request_sftp(r, e);
+	return remote_options(r, t, e) < 0 || connect_ssh(r, e) < 0 ||
+	    remote_check_host(r, t, e) < 0 || remote_login(r, t, e) < 0 ?
+	    -1 : 0;
 }
 
 /* ~/.ssh/config can turn libssh's own messages on. */
@@ -441,8 +257,9 @@ start_libssh(void)
 	atexit(stop_libssh);
 }
 
-struct remote *
-remote_open(const struct remote_target *t, struct err *e)
+static struct remote *
+open_any(const struct remote_target *t,
+    int (*then)(struct remote *r, struct err *e), struct err *e)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct remote *r = mem_zero(1, sizeof(*r));
@@ -452,17 +269,26 @@ remote_open(const struct remote_target *t, struct err *e)
 	r->deadline = clock_ms() +
 	    (t->connect_ms > 0 ? t->connect_ms : CONNECT_MS);
 	r->name = mem_dup(t->host);
-	r->stream = (struct sftp_stream){
-		.arg = r, .read = stream_read, .write = stream_write,
-	};
 	r->session = ssh_new();
 	if (r->session == NULL)
 		abort();
-	if (open_all(r, t, e) == 0)
+	if (open_all(r, t, e) == 0 && (then == NULL || then(r, e) == 0))
 		return r;
 	err_wrap(e, "%s", r->name);
 	remote_close(r);
 	return NULL;
+}
+
+struct remote *
+remote_open(const struct remote_target *t, struct err *e)
+{
+	return open_any(t, remote_stream_open, e);
+}
+
+struct remote *
+remote_open_to_run(const struct remote_target *t, struct err *e)
+{
+	return open_any(t, NULL, e);
 }
 
 void

@@ -1,6 +1,6 @@
 /*
- * What the files of lib/remote share. libssh is known to remote.c,
- * remote_options.c and remote_login.c; the rest of it does without.
+ * What the files of lib/remote share. libssh is known to remote.c and to
+ * _options, _login, _stream and _run; the rest of it does without.
  */
 #ifndef LIB_REMOTE_PARTS_H
 #define LIB_REMOTE_PARTS_H
@@ -30,8 +30,9 @@ struct remote {
 	struct sftp_stream stream;
 	struct buf text;		/* what came that was not asked for */
 	bool has_read;
-	struct buf taken;		/* came while we wrote, and is not */
-	size_t taken_from;		/* read yet: from here on */
+	struct buf taken;		/* came, and is not read yet: */
+	size_t taken_from;		/* from here on */
+	size_t since_window;		/* bytes that came since it was open */
 };
 
 /*
@@ -41,6 +42,21 @@ struct remote {
 int remote_wait(struct remote *r, struct err *e);
 /* The error that libssh tells of, which is about the connection. */
 int remote_cut(struct remote *r, const char *doing, struct err *e);
+
+/* The first line of r->text. */
+const char *remote_first_line(struct remote *r);
+/*
+ * What is written to stderr there is nobody's business, but as long as it is
+ * not read, libssh tells of no end.
+ */
+void remote_drop_stderr(struct remote *r);
+/* r->channel, which is nothing yet. */
+int remote_channel_open(struct remote *r, struct err *e);
+
+/* ------------------------------------------------------- remote_stream.c */
+
+/* The channel with sftp, and r->stream. */
+int remote_stream_open(struct remote *r, struct err *e);
 
 /* ------------------------------------------------------ remote_connect.c */
 

@@ -156,6 +156,7 @@ sftp_close(struct sftp *s)
 	buf_clear(&s->out);
 	buf_clear(&s->kept);
 	free(s->in);
+	free(s->loaded);
 	free(s);
 }
 

@@ -59,13 +59,24 @@ void sftp_set_silence(struct sftp *s, int ms);
 
 /* ------------------------------------------------------------- sending */
 
+enum sftp_duty {
+	SFTP_ALL,		/* send, sync, read back */
+	SFTP_SEND,		/* nothing more: it is proven later */
+	SFTP_SYNC,		/* the file; no bytes */
+	SFTP_READ_BACK		/* and compare: it was sent before */
+};
+
 /*
  * One piece of a file: a whole small one, or a range of a large one. Several
  * connections may work at the ranges of one file at the same time.
  */
 struct sftp_job {
 	const char *path;
-	const void *data;	/* n bytes that stay as they are */
+	enum sftp_duty duty;
+	const void *data;	/* n bytes that stay as they are; NULL: */
+	/* copies n bytes from offset of the file; what it says fails the job */
+	int (*load)(const struct sftp_job *job, uint64_t offset, void *to,
+	    size_t n, struct err *e);
 	size_t n;
 	uint64_t offset;	/* where they belong in the file */
 	uint64_t size;		/* of the whole file */
@@ -84,10 +95,10 @@ struct sftp_job {
  * A job opens the file (made with mode 0644 where it is missing, never
  * truncated), with look_first reads and compares what is there, writes what
  * differs, has it synced (fsync@openssh.com), reads all that was written back,
- * compares it with data, and closes. ERR_IO where what is read back is not
- * what was sent. A job that fails does not stop the others; -1 is for the
- * connection or a signal, and jobs that were under way then have that error
- * too.
+ * compares it with data, and closes; or does that part of it which is its
+ * duty. ERR_IO where what is read back is not what was sent. A job that fails
+ * does not stop the others; -1 is for the connection or a signal, and jobs that
+ * were under way then have that error too.
  */
 int sftp_put(struct sftp *s, struct sftp_job *(*next)(void *arg),
     void (*done)(struct sftp_job *job, void *arg), void *arg, struct err *e);
@@ -125,8 +136,11 @@ int sftp_remove(struct sftp *s, const char *path, struct err *e);
 int sftp_remove_dir(struct sftp *s, const char *path, struct err *e);
 /* Says that it was changed now, by our clock. */
 int sftp_touch(struct sftp *s, const char *path, struct err *e);
-/* A directory is on the disk with its names, where the far side can do that. */
-int sftp_sync_dir(struct sftp *s, const char *path, struct err *e);
+/*
+ * Directories are on the disk with their names, where the far side can do
+ * that, all requests in flight.
+ */
+int sftp_sync_dirs(struct sftp *s, const struct strv *paths, struct err *e);
 
 #pragma GCC visibility pop
 

@@ -1,10 +1,9 @@
 /*
- * Directories: what is in one, many made, one on the disk.
+ * Directories: what is in one; many made.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/log.h"
 #include "lib/mem.h"
 #include "lib/sftp_request.h"
 
@@ -261,33 +260,4 @@ sftp_make_dirs(struct sftp *s, const struct strv *paths, struct err *e)
 		status = judge_made(&m, e);
 	free(m.status);
 	return status;
-}
-
-/* ------------------------------------------------------------- syncing */
-
-int
-sftp_sync_dir(struct sftp *s, const char *path, struct err *e)
-{
-	struct packet_status status;
-	struct sftp_handle h;
-	struct sftp_request *r;
-
-	if (!s->has_fsync)
-		return 0;
-	if (sftp_open_to_read(s, path, &h, e) < 0) {
-		if (s->broken.kind != ERR_NONE || e->kind == ERR_SIGNAL)
-			return -1;
-		log_detail("not synced: %s", e->text);
-		*e = (struct err)ERR_INIT;
-		return 0;
-	}
-	if ((r = sftp_call_begin(s, PACKET_EXTENDED, e)) == NULL)
-		return -1;
-	packet_string(&s->out, "fsync@openssh.com");
-	sftp_add_handle(s, &h);
-	if (sftp_call_status(s, r, &status, e) < 0)
-		return -1;
-	if (status.code != STATUS_OK)
-		log_detail("'%s' not synced: %s", path, status.text);
-	return sftp_close_after(s, &h, 0, e);
 }

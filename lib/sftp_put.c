@@ -7,7 +7,7 @@
 #include "lib/mem.h"
 #include "lib/sftp_work.h"
 
-#define LOAD_MAX ((size_t)4 << 20)
+#define LOAD_MAX ((size_t)8 << 20)	/* of sending and reading back */
 
 struct put {
 	struct sftp *s;

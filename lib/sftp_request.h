@@ -79,6 +79,8 @@ struct sftp {
 	struct buf kept;	/* the answer of sftp_call */
 	struct packet answer;
 	bool is_answered;
+
+	unsigned char *loaded;	/* a chunk of a job's data; NULL: none yet */
 };
 
 bool sftp_has_room(const struct sftp *s);

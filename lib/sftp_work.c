@@ -14,16 +14,37 @@ sftp_piece_length(const struct sftp *s, const struct sftp_work *w, size_t i)
 	return rest < s->chunk ? rest : s->chunk;
 }
 
-const char *
-sftp_piece_data(const struct sftp *s, const struct sftp_work *w, size_t i)
-{
-	return (const char *)w->job->data + i * s->chunk;
-}
-
 uint64_t
 sftp_piece_offset(const struct sftp *s, const struct sftp_work *w, size_t i)
 {
 	return w->job->offset + i * s->chunk;
+}
+
+const void *
+sftp_piece_data(struct sftp *s, struct sftp_work *w, size_t i)
+{
+	struct sftp_job *job = w->job;
+	struct err e = ERR_INIT;
+
+	if (job->data != NULL)
+		return (const char *)job->data + i * s->chunk;
+	if (s->loaded == NULL)
+		s->loaded = mem_alloc(s->chunk);
+	if (job->load(job, sftp_piece_offset(s, w, i), s->loaded,
+	    sftp_piece_length(s, w, i), &e) == 0)
+		return s->loaded;
+	if (job->error.kind == ERR_NONE)
+		job->error = e;
+	sftp_work_fail(w);
+	return NULL;
+}
+
+static enum sftp_piece
+begin_of_pieces(const struct sftp_job *job)
+{
+	if (job->duty == SFTP_READ_BACK)
+		return PIECE_WRITTEN;
+	return job->look_first ? PIECE_ASKED : PIECE_DIFFERS;
 }
 
 static void
@@ -35,8 +56,7 @@ set_pieces(const struct sftp *s, struct sftp_work *w)
 		w->pieces = mem_resize(w->pieces, w->cap_pieces, 1);
 	}
 	if (w->n_pieces > 0)
-		memset(w->pieces, w->job->look_first ? PIECE_ASKED :
-		    PIECE_DIFFERS, w->n_pieces);
+		memset(w->pieces, begin_of_pieces(w->job), w->n_pieces);
 }
 
 /* ------------------------------------------------------------ requests */
@@ -78,8 +98,9 @@ sftp_work_begin(struct sftp *s, struct sftp_work *w, struct sftp_job *job,
 	job->error = (struct err)ERR_INIT;
 	set_pieces(s, w);
 	r = begin(s, w, PACKET_OPEN, sftp_work_opened);
-	sftp_add_open(s, job->path, PACKET_FOR_READING | PACKET_FOR_WRITING |
-	    PACKET_CREATING);
+	sftp_add_open(s, job->path, job->duty == SFTP_READ_BACK ?
+	    PACKET_FOR_READING :
+	    PACKET_FOR_READING | PACKET_FOR_WRITING | PACKET_CREATING);
 	return sftp_send(s, r, NULL, 0, e);
 }
 
@@ -105,10 +126,13 @@ static int
 send_piece(struct sftp *s, struct sftp_work *w, struct err *e)
 {
 	size_t n = sftp_piece_length(s, w, w->next);
+	const void *data;
 	struct sftp_request *r;
 
 	if (!sftp_may_write(s, n))
 		return 0;
+	if ((data = sftp_piece_data(s, w, w->next)) == NULL)
+		return 1;
 	r = begin(s, w, PACKET_WRITE, sftp_work_written);
 	r->i = w->next++;
 	r->writing = n;
@@ -117,7 +141,7 @@ send_piece(struct sftp *s, struct sftp_work *w, struct err *e)
 	packet_u32(&s->out, (uint32_t)n);
 	w->pieces[r->i] = PIECE_WRITTEN;
 	w->job->sent += n;
-	return sftp_send(s, r, sftp_piece_data(s, w, r->i), n, e) < 0 ? -1 : 1;
+	return sftp_send(s, r, data, n, e) < 0 ? -1 : 1;
 }
 
 static const char *
@@ -161,6 +185,19 @@ go(struct sftp_work *w, enum sftp_step step)
 	return 1;
 }
 
+enum sftp_step
+sftp_work_first_step(const struct sftp_job *job)
+{
+	switch (job->duty) {
+	case SFTP_SYNC:
+		return STEP_SYNC;
+	case SFTP_READ_BACK:
+		return STEP_READ_BACK;
+	default:
+		return job->look_first ? STEP_LOOK : STEP_WRITE;
+	}
+}
+
 static int
 step_look(struct sftp *s, struct sftp_work *w, struct err *e)
 {
@@ -196,7 +233,7 @@ step_cut(struct sftp *s, struct sftp_work *w, struct err *e)
 
 	if (w->job->look_first && !w->knows_size)
 		return 0;
-	(void)go(w, STEP_SYNC);
+	(void)go(w, w->job->duty == SFTP_SEND ? STEP_CLOSE : STEP_SYNC);
 	if (w->size <= w->job->size)
 		return 1;
 	r = begin(s, w, PACKET_FSETSTAT, sftp_work_was_cut);
@@ -271,6 +308,14 @@ sftp_work_push(struct sftp *s, struct sftp_work *w, struct err *e)
 	while (went > 0 && sftp_has_room(s))
 		went = take_step(s, w, e);
 	return went < 0 ? -1 : 0;
+}
+
+void
+sftp_work_fail(struct sftp_work *w)
+{
+	w->left = 0;
+	if (w->step < STEP_CLOSE)
+		w->step = w->handle.n > 0 ? STEP_CLOSE : STEP_END;
 }
 
 bool

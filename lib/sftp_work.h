@@ -51,12 +51,17 @@ int sftp_work_begin(struct sftp *s, struct sftp_work *w, struct sftp_job *job,
 /* Sends what may be sent now. -1: the connection. */
 int sftp_work_push(struct sftp *s, struct sftp_work *w, struct err *e);
 bool sftp_work_is_done(const struct sftp_work *w);
+/* The job's error has been set: all that is left to do is to close. */
+void sftp_work_fail(struct sftp_work *w);
+
+/* What there is to do once the file is open. */
+enum sftp_step sftp_work_first_step(const struct sftp_job *job);
 
 /* Piece i of the job. */
 size_t sftp_piece_length(const struct sftp *s, const struct sftp_work *w,
     size_t i);
-const char *sftp_piece_data(const struct sftp *s, const struct sftp_work *w,
-    size_t i);
+/* Good until the next call; NULL where it cannot be had: the job has failed. */
+const void *sftp_piece_data(struct sftp *s, struct sftp_work *w, size_t i);
 uint64_t sftp_piece_offset(const struct sftp *s, const struct sftp_work *w,
     size_t i);
 

@@ -14,15 +14,6 @@ has_failed(const struct sftp_work *w)
 	return w->job->error.kind != ERR_NONE;
 }
 
-/* The first error has been set: all that is left is to close. */
-static void
-fail(struct sftp_work *w)
-{
-	w->left = 0;
-	if (w->step < STEP_CLOSE)
-		w->step = w->handle.n > 0 ? STEP_CLOSE : STEP_END;
-}
-
 static void
 fail_by_status(struct sftp_work *w, const struct packet_status *status,
     const char *verb)
@@ -31,7 +22,19 @@ fail_by_status(struct sftp_work *w, const struct packet_status *status,
 		return;
 	packet_status_err(status, &w->job->error, "%s '%s'", verb,
 	    w->job->path);
-	fail(w);
+	sftp_work_fail(w);
+}
+
+/* What came for piece i is what it shall be. */
+static bool
+is_same(struct sftp *s, struct sftp_work *w, size_t i, const void *p, size_t n)
+{
+	const void *data;
+
+	if (has_failed(w) || n != sftp_piece_length(s, w, i))
+		return false;
+	data = sftp_piece_data(s, w, i);
+	return data != NULL && memcmp(p, data, n) == 0;
 }
 
 static void
@@ -39,7 +42,8 @@ piece_is_there(const struct sftp *s, struct sftp_work *w, size_t i)
 {
 	size_t n = sftp_piece_length(s, w, i);
 
-	log_progress_add(n);
+	if (w->job->duty != SFTP_READ_BACK)
+		log_progress_add(n);
 	w->left -= n <= w->left ? n : w->left;
 }
 
@@ -61,7 +65,7 @@ sftp_work_opened(struct sftp *s, const struct sftp_request *r,
 
 	(void)s;
 	if (a->type != PACKET_STATUS) {
-		w->step = w->job->look_first ? STEP_LOOK : STEP_WRITE;
+		w->step = sftp_work_first_step(w->job);
 		return sftp_get_handle(a, &w->handle, e);
 	}
 	if (packet_get_refusal(a, &status, e) < 0)
@@ -106,7 +110,7 @@ sftp_work_looked(struct sftp *s, const struct sftp_request *r,
 	}
 	if ((p = sftp_get_data(a, r->reading, &n, e)) == NULL)
 		return -1;
-	if (n == r->reading && memcmp(p, sftp_piece_data(s, w, r->i), n) == 0) {
+	if (is_same(s, w, r->i, p, n)) {
 		w->pieces[r->i] = PIECE_SAME;
 		piece_is_there(s, w, r->i);
 	}
@@ -178,15 +182,18 @@ sftp_work_was_read_back(struct sftp *s, const struct sftp_request *r,
 	} else if ((p = sftp_get_data(a, r->reading, &n, e)) == NULL) {
 		return -1;
 	}
-	if (n == r->reading && memcmp(p, sftp_piece_data(s, w, r->i), n) == 0)
+	if (p != NULL && is_same(s, w, r->i, p, n)) {
+		if (w->job->duty == SFTP_READ_BACK)
+			piece_is_there(s, w, r->i);
 		return 0;
+	}
 	if (status.code != STATUS_EOF) {
 		fail_by_status(w, &status, "read back");
 	} else if (!has_failed(w)) {
 		err_set(&w->job->error, ERR_IO, "read back '%s': what is "
 		    "there, at %" PRIu64 ", is not what was sent",
 		    w->job->path, sftp_piece_offset(s, w, r->i));
-		fail(w);
+		sftp_work_fail(w);
 	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * A drop that goes to another machine: uploaded as <name>.part by one or more
- * connections, read back, and renamed once it is whole.
+ * connections, synced, read back or, where the account has a shell that can
+ * take hashes, compared by hash there, and renamed once it is whole.
  *
  *	struct upload u = {.target = &t, .inbox = "incoming", .name = name,
  *	    .files = files, .n = n};
@@ -8,7 +9,8 @@
  *
  * The name tells the content (upload_unique), so the same content has the same
  * name: what is there already is not sent again, and what was cut off is
- * resumed: ranges that arrived are read and compared, others are sent.
+ * resumed: what arrived is compared, by hash or by reading it, and the rest is
+ * sent.
  */
 #ifndef LIB_UPLOAD_H
 #define LIB_UPLOAD_H
@@ -30,6 +32,7 @@ struct upload_file {
 	/* ...or, with open NULL, memory. */
 	const void *data;
 	uint64_t size;		/* bytes, in either case */
+	const uint8_t *sha256;	/* of them, where it is known, or NULL */
 };
 
 struct upload {
@@ -58,10 +61,15 @@ int upload_run(struct upload *u, struct err *e);
 void upload_unique(const void *sums, size_t n, char unique[UPLOAD_UNIQUE]);
 
 /*
- * Reads a file of at most max bytes below the inbox of the target, by a
- * connection of its own. ERR_MISSING where there is none.
+ * Reads files below the inbox of the target, one after the other, by one
+ * connection of their own. ERR_MISSING where one is not there.
  */
+struct upload_wanted {
+	const char *path;
+	size_t max;		/* bytes */
+	struct buf *b;		/* to which they are added */
+};
 int upload_read(const struct remote_target *t, const char *inbox,
-    const char *path, size_t max, struct buf *b, struct err *e);
+    const struct upload_wanted *wanted, size_t n, struct err *e);
 
 #endif

@@ -37,6 +37,9 @@ test_what_the_server_lacks() {
     must dist build -r v0.3.4 --from p
     must dist send
     the_drop 1
+    # each directory is made once, however many files are in it
+    [ "$(grep -c mkdir "$SSHD_FILES")" = "$(find "$DROP" -type d | wc -l)" ] ||
+        die "$(grep -c mkdir "$SSHD_FILES") directories were made"
     said 1 v0.3.4 "$(files_in "$DROP")"
     [ "$(cut -f5 out)" = "$NAME" ] || die "$(cat out)"
     [ "$(cut -f4 out)" = "$(find "$DROP" -type f -printf '%s\n' |

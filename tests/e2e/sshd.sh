@@ -108,7 +108,7 @@ HostKey $SSHD_PLACE/host
 PidFile none
 LogLevel VERBOSE
 UsePAM no
-Subsystem sftp /usr/lib/openssh/sftp-server
+Subsystem sftp ${SSHD_SFTP:-/usr/lib/openssh/sftp-server}
 $(printf '%s\n' "$@")
 Include $SSHD_DIR/example
 END

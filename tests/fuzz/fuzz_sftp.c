@@ -189,7 +189,7 @@ names(struct sftp *s, struct err *e)
 	if (status == 0)
 		status = sftp_remove(s, "a", e);
 	if (status == 0)
-		status = sftp_sync_dir(s, "a", e);
+		status = sftp_sync_dirs(s, &paths, e);
 	strv_clear(&paths);
 	return status;
 }

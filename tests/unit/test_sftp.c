@@ -586,6 +586,107 @@ what_is_read_back_is_compared(void **state)
 	free(data);
 }
 
+/* Each duty alone, of a file that is sent in pieces. */
+static void
+duties_are_done_apart(void **state)
+{
+	size_t n = 2 * MIB + 5;
+	unsigned char *data = noise(n, 15), *other = noise(n, 16);
+	struct sftp_job job = whole("apart", data, n);
+	struct line l;
+	struct sftp *s = line_open(&l);
+	struct err e = ERR_INIT;
+
+	(void)state;
+	put("apart", other, n);
+	job.duty = SFTP_SYNC;
+	job.n = 0;
+	assert_ok(put_jobs(s, &job, 1, &e), e);
+	assert_job(&job, 0);
+	assert_file("apart", other, n);
+	job.duty = SFTP_READ_BACK;
+	job.n = n;
+	assert_ok(put_jobs(s, &job, 1, &e), e);
+	assert_int_equal(job.error.kind, ERR_IO);
+	assert_non_null(strstr(job.error.text, "not what was sent"));
+	assert_file("apart", other, n);
+	job.duty = SFTP_SEND;
+	assert_ok(put_jobs(s, &job, 1, &e), e);
+	assert_job(&job, n);
+	assert_file("apart", data, n);
+	job.duty = SFTP_READ_BACK;
+	assert_ok(put_jobs(s, &job, 1, &e), e);
+	assert_job(&job, 0);
+	/* a file that is too short, and none */
+	assert_int_equal(truncate("apart", (off_t)n - 1), 0);
+	assert_ok(put_jobs(s, &job, 1, &e), e);
+	assert_int_equal(job.error.kind, ERR_IO);
+	assert_int_equal(unlink("apart"), 0);
+	assert_ok(put_jobs(s, &job, 1, &e), e);
+	assert_int_equal(job.error.kind, ERR_MISSING);
+	assert_int_equal(access("apart", F_OK), -1);
+	sftp_close(s);
+	line_close(&l);
+	free(data);
+	free(other);
+}
+
+static const unsigned char *loaded_from;
+static size_t loads, loads_left;
+
+static int
+load(const struct sftp_job *job, uint64_t offset, void *to, size_t n,
+    struct err *e)
+{
+	assert_true(offset >= job->offset);
+	assert_true(n <= CHUNK && offset + n <= job->offset + job->n);
+	loads++;
+	if (loads_left-- == 0)
+		return err_set(e, ERR_DATA, "'%s' has changed", job->path);
+	memcpy(to, loaded_from + offset, n);
+	return 0;
+}
+
+/* For what is sent, compared, and read back; where it fails, the job does. */
+static void
+data_is_loaded_by_chunks(void **state)
+{
+	size_t n = 3 * CHUNK + 7, from = 1000, i;
+	unsigned char *data = noise(from + n, 17);
+	struct sftp_job v[2] = {{.path = "loaded", .load = load, .n = n,
+	    .offset = from, .size = from + n}, whole("after", data, 10)};
+	struct line l;
+	struct sftp *s = line_open(&l);
+	struct err e = ERR_INIT;
+
+	(void)state;
+	loaded_from = data;
+	put("loaded", data, from);
+	loads = 0;
+	loads_left = 100;
+	assert_ok(put_jobs(s, v, 2, &e), e);
+	assert_job(&v[0], n);
+	assert_file("loaded", data, from + n);
+	assert_int_equal(loads, 8);
+	v[0].look_first = true;
+	loads = 0;
+	assert_ok(put_jobs(s, v, 1, &e), e);
+	assert_job(&v[0], 0);
+	assert_int_equal(loads, 4);
+	for (i = 0; i < 12; i++) {
+		/* of the second chunk, what is there differs */
+		put("loaded", data, from + CHUNK + i % 2);
+		v[0].look_first = i % 3 > 0;
+		loads_left = i % 4;
+		assert_ok(put_jobs(s, v, 2, &e), e);
+		assert_int_equal(v[0].error.kind, ERR_DATA);
+		assert_job(&v[1], 10);
+	}
+	sftp_close(s);
+	line_close(&l);
+	free(data);
+}
+
 static void
 a_full_disk_is_told(void **state)
 {
@@ -761,6 +862,8 @@ names_are_looked_at_and_removed(void **state)
 	struct sftp *s = line_open(&l);
 	struct err e = ERR_INIT;
 	struct stat st;
+	struct strv paths = STRV_INIT;
+	size_t i;
 
 	(void)state;
 	put_str("file", "12345");
@@ -778,10 +881,12 @@ names_are_looked_at_and_removed(void **state)
 	assert_fails(sftp_remove_dir(s, "file", &e), e, ERR_MISSING, "'file'");
 	assert_fails(sftp_remove(s, "none", &e), e, ERR_MISSING, "'none'");
 	e = (struct err)ERR_INIT;
-	assert_ok(sftp_sync_dir(s, "folder", &e), e);
-	assert_ok(sftp_sync_dir(s, ".", &e), e);
-	assert_ok(sftp_sync_dir(s, "none", &e), e);
+	assert_ok(sftp_sync_dirs(s, &paths, &e), e);
+	for (i = 0; i < 100; i++)
+		strv_split(&paths, "folder . none");
+	assert_ok(sftp_sync_dirs(s, &paths, &e), e);
 	assert_int_equal(e.kind, ERR_NONE);
+	strv_clear(&paths);
 	assert_ok(sftp_remove(s, "file", &e), e);
 	assert_ok(sftp_remove_dir(s, "folder", &e), e);
 	assert_false(there_is("file") || there_is("folder"));
@@ -1178,7 +1283,7 @@ do_all(struct sftp *s, const unsigned char *data, struct err *e)
 	if (status == 0)
 		status = sftp_remove_dir(s, "x", e);
 	if (status == 0)
-		status = sftp_sync_dir(s, "x", e);
+		status = sftp_sync_dirs(s, &dirs, e);
 	strv_clear(&dirs);
 	strv_clear(&names);
 	buf_clear(&b);
@@ -1861,6 +1966,8 @@ main(void)
 		cmocka_unit_test(what_is_there_is_not_sent),
 		cmocka_unit_test(a_range_leaves_the_rest_as_it_is),
 		cmocka_unit_test(what_is_read_back_is_compared),
+		cmocka_unit_test(duties_are_done_apart),
+		cmocka_unit_test(data_is_loaded_by_chunks),
 		cmocka_unit_test(a_full_disk_is_told),
 		cmocka_unit_test(a_job_that_fails_does_not_stop_the_others),
 		cmocka_unit_test(a_server_that_only_reads),
