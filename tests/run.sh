@@ -23,8 +23,20 @@ passed=0 failed=0 skipped=0
 finish() {
     rm -rf "$log" "$keys"
 }
+# Nothing that was begun goes on without us. A test ends by TERM as by its end.
+stop() {
+    local pids=() i
+    : >"$log/names"
+    mapfile -t pids < <(jobs -p)
+    for ((i = 0; i < ${#pids[@]}; i++)); do
+        mapfile -t -O ${#pids[@]} pids < <(pgrep -P "${pids[i]}" -f 'timeout -k')
+    done
+    kill "${pids[@]}" 2>/dev/null
+    wait
+    exit 130
+}
 trap finish EXIT
-trap 'exit 130' INT TERM
+trap stop INT TERM
 
 # Reads TAP on stdin, prints what matters, and counts.
 count() {
