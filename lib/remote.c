@@ -205,7 +205,9 @@ remote_channel_open(struct remote *r, struct err *e)
 	if (ssh_is_connected(r->session))
 		return err_set(e, ERR_PROTOCOL, "it opens no channel: %s",
 		    ssh_get_error(r->session));
-	return remote_cut(r, "open a channel", e);
+	return err_set(e, ERR_AGAIN, "it hung up after the login (%s): if it "
+	    "does so again, sshd's log there says why, such as a chroot that "
+	    "others than root can change", ssh_get_error(r->session));
 }
 
 void

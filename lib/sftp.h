@@ -134,8 +134,9 @@ int sftp_rename(struct sftp *s, const char *from, const char *to,
     struct err *e);
 int sftp_remove(struct sftp *s, const char *path, struct err *e);
 int sftp_remove_dir(struct sftp *s, const char *path, struct err *e);
-/* Says that it was changed now, by our clock. */
-int sftp_touch(struct sftp *s, const char *path, struct err *e);
+/* Says that it was changed then, in seconds since the epoch. */
+int sftp_touch(struct sftp *s, const char *path, int64_t modified,
+    struct err *e);
 /*
  * Directories are on the disk with their names, where the far side can do
  * that, all requests in flight.

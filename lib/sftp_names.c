@@ -3,7 +3,6 @@
  */
 #include <string.h>
 
-#include "lib/clock.h"
 #include "lib/sftp_request.h"
 
 /* A request that is a path, and nothing to be told but whether it was done. */
@@ -37,10 +36,10 @@ sftp_remove_dir(struct sftp *s, const char *path, struct err *e)
 }
 
 int
-sftp_touch(struct sftp *s, const char *path, struct err *e)
+sftp_touch(struct sftp *s, const char *path, int64_t modified, struct err *e)
 {
 	struct sftp_request *r = sftp_call_begin(s, PACKET_SETSTAT, e);
-	uint32_t now = (uint32_t)clock_now();	/* version 3 has no more */
+	uint32_t now = (uint32_t)modified;	/* version 3 has no more */
 	struct packet_status status;
 
 	if (r == NULL)

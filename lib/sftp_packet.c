@@ -247,7 +247,9 @@ static const struct reason {
 } reasons[] = {
 	{STATUS_MISSING, ERR_MISSING, "no such file or directory"},
 	{STATUS_REFUSED, ERR_REFUSED, "permission denied"},
-	{STATUS_FAILURE, ERR_IO, NULL},
+	/* what OpenSSH says of all that it has no other word for */
+	{STATUS_FAILURE, ERR_IO, "the far side says no more than 'Failure': "
+	    "its disk may be full, or can only be read"},
 	{STATUS_NONSENSE, ERR_PROTOCOL, NULL},
 	{STATUS_GONE, ERR_AGAIN, NULL},
 	{STATUS_LOST, ERR_AGAIN, NULL},

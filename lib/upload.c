@@ -80,7 +80,7 @@ try(struct sending *s, struct err *e)
 		status = upload_check_inbox(s, first.sftp, e);
 	else if (status > 0 && !s->u->is_dry_run)
 		/* it is the newest again: what was sent last counts */
-		status = sftp_touch(first.sftp, s->final, e) < 0 ? -1 : 1;
+		status = upload_renew(s, first.sftp, e) < 0 ? -1 : 1;
 	s->u->was_there = status > 0;
 	if (status == 0 && !s->u->is_dry_run)
 		status = send_drop(s, &first, e);

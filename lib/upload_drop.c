@@ -191,3 +191,29 @@ upload_commit(struct sending *s, struct sftp *sftp,
 	strv_clear(&inbox);
 	return status;
 }
+
+/*
+ * What is newest is judged by the clock there, which ours may differ from: it
+ * is told by something that is made now. The name is one that is tidied away,
+ * should we end before it is removed.
+ */
+int
+upload_renew(struct sending *s, struct sftp *sftp, struct err *e)
+{
+	struct sftp_attributes made = {.modified = 0};
+	struct strv dirs = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	int status;
+
+	strv_take(&dirs, mem_format("%s-clock.part", s->final));
+	(void)sftp_remove_dir(sftp, dirs.v[0], &ignored);
+	status = sftp_make_dirs(sftp, &dirs, e);
+	if (status == 0)
+		status = sftp_stat(sftp, dirs.v[0], &made, e);
+	(void)sftp_remove_dir(sftp, dirs.v[0], &ignored);
+	if (status == 0)
+		status = sftp_touch(sftp, s->final, made.modified != 0 ?
+		    made.modified : clock_now(), e);
+	strv_clear(&dirs);
+	return status;
+}

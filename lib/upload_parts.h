@@ -182,6 +182,8 @@ void upload_prover_end(struct upload_prover *p);	/* accepts NULL */
 
 /* 1: the drop is there, complete; 0: it is not. */
 int upload_is_there(struct sending *s, struct sftp *sftp, struct err *e);
+/* The drop that is there is now the newest. */
+int upload_renew(struct sending *s, struct sftp *sftp, struct err *e);
 int upload_check_inbox(struct sending *s, struct sftp *sftp, struct err *e);
 /* The directories of its files, parents first, are made and added to dirs. */
 int upload_make_dirs(struct sending *s, struct sftp *sftp, struct strv *dirs,

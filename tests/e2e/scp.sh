@@ -639,6 +639,17 @@ test_several_releases_at_one_time() {
     [ "$(ls srv/apt/pool/stable/main/ | wc -l)" = 4 ] || die "$(ls srv/apt/pool/stable/main)"
 }
 
+# No other library goes before that of a sanitizer: there, it is today.
+two_days_ago() {
+    local lib
+    for lib in /usr/lib/*/faketime/libfaketimeMT.so.1; do :; done
+    if nm "$BUILD/bin/scp-to-orchestrator" | grep -q '__[at]san_init'; then
+        "$@"
+    else
+        LD_PRELOAD=$lib FAKETIME=-2d "$@"
+    fi
+}
+
 # Sent again after a newer one: what was sent last is what counts.
 test_the_first_content_sent_again() {
     prepare
@@ -651,7 +662,9 @@ test_the_first_content_sent_again() {
     must send -r v0.3.4
     touch -d '1 minute ago' "$SSHD_INBOX"/*
     touch -d '1 hour ago' "$DROP"
-    expect 0 'there already' send -r v0.3.4 first/packages
+    # by the clock of the far side, whatever ours says
+    expect 0 'there already' two_days_ago send -r v0.3.4 first/packages
+    [ "$(find "$SSHD_INBOX" -name '*.part')" = '' ] || die "$(ls "$SSHD_INBOX")"
     must dist build -r v0.3.4
     must export_and_deploy
     cmp first/packages/veilid-cli-* "$(find srv/apt/pool/ -name 'veilid-cli_*')" ||

@@ -184,10 +184,6 @@ test_a_stall_that_ends() {
     drops 1
 }
 
-test_a_stall_for_ever() {
-    echo '# skip the tool waits a minute, three times: lib/sftp has unit tests'
-}
-
 # Somebody takes the connection and says nothing.
 test_no_greeting() {
     prepare
