@@ -123,7 +123,7 @@ done
 # the others are sourced
 while IFS= read -r test; do
     add "e2e/$(basename "$test" .sh)"
-done < <(grep -l '^run_tests' tests/e2e/*.sh)
+done < <(grep -l '^run_tests$' tests/e2e/*.sh)
 
 lanes=${LANES:-$(($(nproc) + 1))}
 # Where they can have no /dev/shm of their own, they would find the others' key
