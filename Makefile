@@ -155,6 +155,8 @@ install: all
 	for f in $(EXAMPLES); do \
 	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/$$f || \
 	    exit 1; done
+	install -m 644 .gitlab-ci.yml \
+	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples/gitlab-ci.yml
 	install -d $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
 	install -m 644 distribute-packages/container/Dockerfile \
 	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder

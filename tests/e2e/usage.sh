@@ -3,7 +3,7 @@
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
 
-TOOLS='distribute-packages deploy-repo'
+TOOLS='build-machine-ctl scp-to-orchestrator distribute-packages deploy-repo'
 
 test_help_and_version() {
     local t
@@ -179,9 +179,12 @@ test_a_terminal() {
 test_install() {
     must make -s -C "$ROOT" DEPS=no install DESTDIR="$T/dest" PREFIX=/usr
     local f
-    for f in bin/distribute-packages bin/deploy-repo share/man/man1/distribute-packages.1 \
-        share/man/man8/deploy-repo.8 share/man/man5/veilid-cicd.conf.5 \
-        share/man/man5/veilid-cicd-drop.5 share/doc/veilid-cicd/veilid-cicd.conf.example \
+    for f in bin/{build-machine-ctl,scp-to-orchestrator,distribute-packages,deploy-repo} \
+        share/man/man1/{build-machine-ctl,scp-to-orchestrator,distribute-packages}.1 \
+        share/man/man8/deploy-repo.8 share/man/man5/veilid-cicd{.conf,-drop}.5 \
+        share/man/man7/veilid-cicd{,-recovery}.7 \
+        share/doc/veilid-cicd/{veilid-cicd.conf.example,examples/gitlab-ci.yml} \
+        share/doc/veilid-cicd/examples/nginx/veilid-cicd.conf \
         share/bash-completion/completions/deploy-repo; do
         [ -s "dest/usr/$f" ] || die "no $f"
     done
