@@ -246,22 +246,56 @@ compose_repo_files(struct publication *p, const struct suite *s,
 
 /* ----------------------------------------------------------- another key */
 
+/* A package for all architectures stands in several repositories: one file. */
+struct file_again {
+	struct pkg **v;		/* whose file it is */
+	size_t n;
+	struct signed_rpm made;
+	bool is_changed;
+};
+
 struct sign_again {
 	struct publication *p;
-	struct pkg **v;
-	struct signed_rpm *made;
-	bool *changed;
-	size_t n;
+	struct pkg **v;		/* by the file's hash */
+	struct file_again *files;
+	size_t n_files;
 };
+
+static int
+by_sha256(const void *a, const void *b)
+{
+	const struct pkg *const *x = a, *const *y = b;
+
+	return memcmp((*x)->sha256, (*y)->sha256, HASH_SIZE);
+}
+
+static void
+list_files(struct sign_again *x, struct suite *s)
+{
+	size_t i, n = 0;
+
+	x->v = mem_zero(s->n + 1, sizeof(*x->v));
+	x->files = mem_zero(s->n + 1, sizeof(*x->files));
+	for (i = 0; i < s->n; i++)
+		if (s->v[i].format == FORMAT_RPM && !s->v[i].is_new)
+			x->v[n++] = &s->v[i];
+	qsort(x->v, n, sizeof(*x->v), by_sha256);
+	for (i = 0; i < n; i++) {
+		if (i == 0 || by_sha256(&x->v[i - 1], &x->v[i]) != 0)
+			x->files[x->n_files++].v = &x->v[i];
+		x->files[x->n_files - 1].n++;
+	}
+}
 
 static int
 sign_again(size_t i, void *arg, struct err *e)
 {
 	struct sign_again *x = arg;
+	struct file_again *f = &x->files[i];
 
 	if (rpm_build_again(&x->p->store, publication_signer(x->p, i),
-	    x->v[i]->sha256, x->p->date, &x->made[i], &x->changed[i], e) < 0)
-		return err_wrap(e, "'%s'", x->v[i]->path);
+	    f->v[0]->sha256, x->p->date, &f->made, &f->is_changed, e) < 0)
+		return err_wrap(e, "'%s'", f->v[0]->path);
 	log_progress_add(1);
 	return 0;
 }
@@ -270,31 +304,27 @@ static int
 sign_suite(struct publication *p, struct suite *s, struct err *e)
 {
 	struct sign_again x = {.p = p};
+	struct file_again *f;
 	size_t i, signed_again = 0;
 	int status;
 
-	x.v = mem_zero(s->n + 1, sizeof(*x.v));
-	x.made = mem_zero(s->n + 1, sizeof(*x.made));
-	x.changed = mem_zero(s->n + 1, sizeof(*x.changed));
-	for (i = 0; i < s->n; i++)
-		if (s->v[i].format == FORMAT_RPM && !s->v[i].is_new)
-			x.v[x.n++] = &s->v[i];
-	status = x.n >= PUBLICATION_MANY_RPMS ? publication_widen(p, e) : 0;
+	list_files(&x, s);
+	status = x.n_files >= PUBLICATION_MANY_RPMS ?
+	    publication_widen(p, e) : 0;
 	if (status == 0)
-		status = par_each(x.n, sign_again, &x, e);
-	for (i = 0; i < x.n; i++) {
-		if (status == 0 && x.changed[i]) {
-			suite_set_signed(s, x.v[i], &x.made[i]);
+		status = par_each(x.n_files, sign_again, &x, e);
+	for (f = x.files; f < x.files + x.n_files; f++) {
+		for (i = 0; i < f->n && status == 0 && f->is_changed; i++) {
+			suite_set_signed(s, f->v[i], &f->made);
 			signed_again++;
 		}
-		signed_rpm_clear(&x.made[i]);
+		signed_rpm_clear(&f->made);
 	}
 	if (signed_again > 0)
 		log_notice("suite %s: %zu rpms signed again: another key had "
 		    "signed them", s->name, signed_again);
 	free(x.v);
-	free(x.made);
-	free(x.changed);
+	free(x.files);
 	return status;
 }
 
