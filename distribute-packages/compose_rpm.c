@@ -296,7 +296,6 @@ sign_again(size_t i, void *arg, struct err *e)
 	if (rpm_build_again(&x->p->store, publication_signer(x->p, i),
 	    f->v[0]->sha256, x->p->date, &f->made, &f->is_changed, e) < 0)
 		return err_wrap(e, "'%s'", f->v[0]->path);
-	log_progress_add(1);
 	return 0;
 }
 
