@@ -13,28 +13,12 @@ fi
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
-# shellcheck source=tests/e2e/cloud.sh
-. tests/e2e/cloud.sh
-# shellcheck source=tests/world/world.sh
-. tests/world/world.sh
-# shellcheck source=tests/world/registries.sh
-. tests/world/registries.sh
 # shellcheck source=tests/world/release.sh
 . tests/world/release.sh
 # shellcheck source=tests/world/gitlab.sh
 . tests/world/gitlab.sh
 # shellcheck source=tests/world/transcript.sh
 . tests/world/transcript.sh
-
-finish() {
-    local status=$?
-    cleanup
-    world_end
-    [ "${ENDED:-}" = yes ] || printf '\nThe rehearsal failed.\n'
-    rm -rf "$T"
-    [ -z "$OWN_KEYS" ] || rm -rf "$KEYS"
-    exit "$status"
-}
 
 # piped STATUS PATH: a pipeline, with what its jobs print.
 piped() {
@@ -59,14 +43,7 @@ registered() {
         failed "in the registries: $(registry_state "$CRATES"; registry_state "$PYTHON")"
 }
 
-T=$(mktemp -d /tmp/vc-rehearsal.XXXXXX)
-export HOME=$T/home
-mkdir -p "$HOME"
-trap finish EXIT
-trap 'exit 130' INT TERM
-cd "$T" || exit 1
-
-printf '%sThe pipeline, rehearsed%s\n' "$BOLD" "$PLAIN"
+rehearsal_begin 'The pipeline, rehearsed'
 
 step 'The machines'
 release_world
@@ -132,5 +109,4 @@ here dnf fedora -q --refresh upgrade
     failed "installed is $(installed_rpms fedora)"
 proven 'apt-get upgrade, dnf upgrade: 0.3.4 to 0.3.5'
 
-summary 'The rehearsal passed'
-ENDED=yes
+rehearsal_end

@@ -17,26 +17,10 @@ fi
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=tests/e2e/lib.sh
 . tests/e2e/lib.sh
-# shellcheck source=tests/e2e/cloud.sh
-. tests/e2e/cloud.sh
-# shellcheck source=tests/world/world.sh
-. tests/world/world.sh
-# shellcheck source=tests/world/registries.sh
-. tests/world/registries.sh
 # shellcheck source=tests/world/release.sh
 . tests/world/release.sh
 # shellcheck source=tests/world/transcript.sh
 . tests/world/transcript.sh
-
-finish() {
-    local status=$?
-    cleanup
-    world_end
-    [ "${ENDED:-}" = yes ] || printf '\nThe rehearsal failed.\n'
-    rm -rf "$T"
-    [ -z "$OWN_KEYS" ] || rm -rf "$KEYS"
-    exit "$status"
-}
 
 # build MACHINE: the job of a build machine, in a fresh checkout.
 build() {
@@ -84,15 +68,7 @@ has_rpms() {
         failed "installed is $(installed_rpms "$1")"
 }
 
-T=$(mktemp -d /tmp/vc-rehearsal.XXXXXX)
-export HOME=$T/home
-mkdir -p "$HOME"
-trap finish EXIT
-trap 'exit 130' INT TERM
-cd "$T" || exit 1
-
-printf '%sA release, rehearsed%s\n' "$BOLD" "$PLAIN"
-printf 'Machines, keys and packages are made for this run and thrown away after it.\n'
+rehearsal_begin 'A release, rehearsed'
 
 step 'The machines'
 release_world
@@ -247,5 +223,4 @@ run $REPO deploy-repo list
 [ -z "$(keyrings; agents)" ] || failed "$(keyrings; agents)"
 proven 'no machine, no key ring, no gpg-agent'
 
-summary 'The rehearsal passed'
-ENDED=yes
+rehearsal_end

@@ -3,9 +3,6 @@
 # and killed after each job in turn.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
-. "$(dirname "$0")/cloud.sh"
-. "$(dirname "$0")/../world/world.sh"
-. "$(dirname "$0")/../world/registries.sh"
 . "$(dirname "$0")/../world/release.sh"
 . "$(dirname "$0")/../world/gitlab.sh"
 

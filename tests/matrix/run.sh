@@ -77,12 +77,6 @@ export KEYS=$T/keys
 . tests/e2e/lib.sh
 # shellcheck source=tests/e2e/rpms.sh
 . tests/e2e/rpms.sh
-# shellcheck source=tests/e2e/cloud.sh
-. tests/e2e/cloud.sh
-# shellcheck source=tests/world/world.sh
-. tests/world/world.sh
-# shellcheck source=tests/world/registries.sh
-. tests/world/registries.sh
 # shellcheck source=tests/world/release.sh
 . tests/world/release.sh
 # shellcheck source=tests/matrix/trees.sh

@@ -1,7 +1,7 @@
 # The machines of a release, set up as veilid-cicd(7) says: build orchestration
 # with a simulated DigitalOcean and GitLab, the repository server, the build
-# machines, registries, and a user. Sourced, after cloud.sh, world.sh and
-# registries.sh.
+# machines, registries, and a user. Sourced, after tests/e2e/lib.sh, with all that
+# it needs.
 #
 #   release_world [BUILD...]   all of them; by default for the three builds
 #   has_runner TAG             a machine whose runner has that tag is online
@@ -9,6 +9,14 @@
 #   URL                        where the repository server serves
 #   SECURE_FILES               set before: a directory, GitLab's secure files
 # shellcheck shell=bash
+
+WORLD_LIB=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/e2e/cloud.sh
+. "$WORLD_LIB/../e2e/cloud.sh"
+# shellcheck source=tests/world/world.sh
+. "$WORLD_LIB/world.sh"
+# shellcheck source=tests/world/registries.sh
+. "$WORLD_LIB/registries.sh"
 
 ORCHESTRATOR=orchestrator REPO=repo-server USER_MACHINE=user HOSTED=hosted
 JOB_TOKEN=glcbt-0123456789abcdef

@@ -7,7 +7,8 @@
 #   note TEXT
 #   proven TEXT              ends the step
 #   failed TEXT              ends all of it
-#   summary WHAT             the table
+#   rehearsal_begin TITLE    a place for it, which is gone in the end
+#   rehearsal_end            the table
 # shellcheck shell=bash
 
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
@@ -73,9 +74,31 @@ failed() {
     exit 1
 }
 
-summary() {
+rehearsal_begin() {
+    T=$(mktemp -d /tmp/vc-rehearsal.XXXXXX)
+    export HOME=$T/home
+    mkdir -p "$HOME"
+    trap rehearsal_over EXIT
+    trap 'exit 130' INT TERM
+    cd "$T" || exit 1
+    printf '%s%s%s\n' "$BOLD" "$1" "$PLAIN"
+    printf 'Machines, keys and packages are made for this run and thrown away after it.\n'
+}
+
+rehearsal_over() {
+    local status=$?
+    cleanup
+    world_end
+    [ "${ENDED:-}" = yes ] || printf '\nThe rehearsal failed.\n'
+    rm -rf "$T"
+    [ -z "$OWN_KEYS" ] || rm -rf "$KEYS"
+    exit "$status"
+}
+
+rehearsal_end() {
     printf '\n%s    %-38s %8s   %s%s\n' "$BOLD" step time proven "$PLAIN"
     printf '%s\n' "${TABLE[@]}"
-    printf '\n%s%s%s: %d steps in %s s.\n' "$GREEN" "$1" "$PLAIN" "${#TABLE[@]}" \
-        "$(seconds $(($(date +%s%N) - BEGAN)))"
+    printf '\n%sThe rehearsal passed%s: %d steps in %s s.\n' "$GREEN" "$PLAIN" \
+        "${#TABLE[@]}" "$(seconds $(($(date +%s%N) - BEGAN)))"
+    ENDED=yes
 }
