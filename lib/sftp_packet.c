@@ -247,9 +247,7 @@ static const struct reason {
 } reasons[] = {
 	{STATUS_MISSING, ERR_MISSING, "no such file or directory"},
 	{STATUS_REFUSED, ERR_REFUSED, "permission denied"},
-	/* what OpenSSH says of all that it has no other word for */
-	{STATUS_FAILURE, ERR_IO, "the far side says no more than 'Failure': "
-	    "its disk may be full, or can only be read"},
+	{STATUS_FAILURE, ERR_IO, NULL},
 	{STATUS_NONSENSE, ERR_PROTOCOL, NULL},
 	{STATUS_GONE, ERR_AGAIN, NULL},
 	{STATUS_LOST, ERR_AGAIN, NULL},
@@ -279,6 +277,11 @@ packet_status_err(const struct packet_status *status, struct err *e,
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
+	/* OpenSSH has this one word for all that it has no number for */
+	if (status->code == STATUS_FAILURE &&
+	    strcmp(status->text, "Failure") == 0)
+		reason.text = "the far side says no more than 'Failure': its "
+		    "disk may be full, or can only be read";
 	if (reason.text != NULL)
 		return err_set(e, reason.kind, "%s: %s", what, reason.text);
 	return err_set(e, reason.kind, "%s: the far side says '%s' (%u)", what,

@@ -291,8 +291,12 @@ test_a_key_that_has_expired() {
     user_of_apt
     user_of_dnf
     while [ $(($(date +%s) - began)) -lt 92 ]; do sleep 1; done
-    ! as_root_on client apt-get --error-on=any update >out 2>&1 || die 'not expired'
-    grep -qE 'EXPKEYSIG|[Ee]xpired' out || die "$(cat out)"
+    # sqv asks whether the key was good when it signed, gpgv whether it is now
+    if as_root_on client apt-get --error-on=any update >out 2>&1; then
+        command -v sqv >/dev/null || die 'not expired'
+    else
+        grep -qE 'EXPKEYSIG|[Ee]xpired' out || die "$(cat out)"
+    fi
     refused 77 'expired' refresh orchestrator
     new_key_at_once
     ! as_root_on client apt-get --error-on=any update >out 2>&1 || die 'knows the new key'
