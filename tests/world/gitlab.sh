@@ -94,10 +94,13 @@ pipeline() {
         --no-artifacts-to-source "$@" >"$W/gitlab/log" 2>&1
 }
 
-# By its arguments in the project's directory, in an environment of its own.
+# By its arguments in the project's directory, in an environment of its own. One
+# of its parts refuses Node.js 18, which is Debian 12's, unless it is told that
+# this will do; it does.
 gitlab() {
     env -i -C "$PROJECT" "PATH=$W/gitlab/bin:$PATH" "HOME=$W/gitlab/home" \
-        LC_ALL=C.UTF-8 NO_COLOR=1 "WORLD_STATE=$W/gitlab/state" \
+        LC_ALL=C.UTF-8 NO_COLOR=1 YARGS_MIN_NODE_VERSION=18 \
+        "WORLD_STATE=$W/gitlab/state" \
         node "$GCL/node_modules/gitlab-ci-local/dist/index.js" \
         --file .gitlab-ci-local.yml --no-json-schema-validation "$@"
 }
