@@ -19,11 +19,13 @@ line_start() {
         >"$T/line.out" 2>"$T/line.err" &
     LINE_PID=$!
     PIDS+=("$LINE_PID")
-    until grep -q ready "$T/line.out"; do
+    until
+        LINE=$(sed -n 's/^ready \([0-9]*\)$/\1/p' "$T/line.out")
+        [ -n "$LINE" ]
+    do
         kill -0 "$LINE_PID" 2>/dev/null || die "no line: $(cat "$T/line.err")"
         sleep 0.02
     done
-    LINE=$(sed -n 's/^ready //p' "$T/line.out")
     echo "[127.0.0.1]:$LINE $(cut -d ' ' -f 2,3 "$SSHD_HOSTS" | head -n 1)" \
         >>"$SSHD_HOSTS"
 }

@@ -29,11 +29,13 @@ line_start() {
         >line.out 2>line.err &
     LINE_PID=$!
     PIDS+=("$LINE_PID")
-    until grep -q ready line.out; do
+    until
+        LINE=$(sed -n 's/^ready \([0-9]*\)$/\1/p' line.out)
+        [ -n "$LINE" ]
+    do
         kill -0 "$LINE_PID" 2>/dev/null || die "no line: $(cat line.err)"
         sleep 0.02
     done
-    LINE=$(sed -n 's/^ready //p' line.out)
     echo "[127.0.0.1]:$LINE $(cut -d ' ' -f 2,3 "$SSHD_HOSTS" | head -n 1)" \
         >>"$SSHD_HOSTS"
 }
