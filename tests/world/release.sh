@@ -243,6 +243,7 @@ END
     start_web
 }
 
+# nginx with the server that is shipped.
 start_web() {
     local r=$REPO dir
     dir=$(seen $r /run)
@@ -252,9 +253,9 @@ user root; worker_processes 1;
 events { worker_connections 64; }
 http { access_log $dir/web.log; client_body_temp_path $dir/a;
 proxy_temp_path $dir/b; fastcgi_temp_path $dir/c; uwsgi_temp_path $dir/d;
-scgi_temp_path $dir/e; default_type application/octet-stream;
-server { listen $(address_of $r):$(ports web); root $(seen $r /srv); autoindex on;
-location ~ /\\. { deny all; } } }
+scgi_temp_path $dir/e;
+$(web_site "$(address_of $r):$(ports web)" "$(seen $r /srv)")
+}
 END
     start_on $r nginx -c "$dir/nginx.conf" -e "$dir/web.err" 2>/dev/null
     until as_root_on $r curl -s -o /dev/null --noproxy '*' "$URL/"; do
