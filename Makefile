@@ -41,7 +41,7 @@ TOOLS = build-machine-ctl scp-to-orchestrator distribute-packages deploy-repo
 MANUALS = $(wildcard man/*.[0-9])
 EXAMPLES = $(wildcard examples/*.service examples/*.timer examples/*/*.conf)
 LIB = $(BUILD)/libveilid-cicd.a
-LIB_OBJECTS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*.c)))
+LIB_OBJECTS = $(patsubst %.c,$(BUILD)/obj/%.o,$(sort $(wildcard lib/*/*.c)))
 BINARIES = $(TOOLS:%=$(BUILD)/bin/%)
 UNIT_TESTS = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,\
 	$(sort $(wildcard tests/unit/test_*.c)))
@@ -79,7 +79,7 @@ $(LIB): $(LIB_OBJECTS)
 
 define TOOL_RULE
 $(BUILD)/bin/$(1): $(patsubst %.c,$(BUILD)/obj/%.o,$(sort \
-	$(wildcard $(1)/*.c))) $(LIB)
+	$(wildcard $(1)/*.c $(1)/*/*.c))) $(LIB)
 	@mkdir -p $$(@D)
 	@echo '  LINK  $$@'
 	@$$(CC) $$(ALL_CFLAGS) $$(LDFLAGS) -o $$@ $$^ $$(LDLIBS)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "lib/clock.h"
+#include "lib/sys/clock.h"
 
 #define RANDOM_DIGITS 8
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "build-machine-ctl/token.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 #define PER_PAGE 200	/* the most that the API gives */
 #define MOST_PAGES 100

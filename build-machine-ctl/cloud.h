@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "build-machine-ctl/droplet.h"
-#include "lib/conf.h"
-#include "lib/http.h"
+#include "lib/frame/conf.h"
+#include "lib/http/http.h"
 
 struct cloud {
 	const struct conf *conf;

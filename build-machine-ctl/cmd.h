@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "lib/tool.h"
+#include "lib/frame/tool.h"
 
 struct cmd_options {
 	const char *wait;

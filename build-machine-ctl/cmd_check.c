@@ -9,7 +9,7 @@
 #include "build-machine-ctl/image.h"
 #include "build-machine-ctl/runner.h"
 #include "build-machine-ctl/user_data.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
 
 struct check {
 	const struct conf *conf;

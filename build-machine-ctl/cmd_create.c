@@ -5,9 +5,9 @@
 #include "build-machine-ctl/fleet.h"
 #include "build-machine-ctl/retire.h"
 #include "build-machine-ctl/row.h"
-#include "lib/cleanup.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/log.h"
 
 struct create {
 	const struct tool_call *call;

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "build-machine-ctl/ending.h"
-#include "lib/clock.h"
+#include "lib/sys/clock.h"
 
 struct limits {
 	int64_t now;

@@ -4,7 +4,7 @@
 #include "build-machine-ctl/cmd.h"
 #include "build-machine-ctl/enrol.h"
 #include "build-machine-ctl/machine.h"
-#include "lib/log.h"
+#include "lib/sys/log.h"
 
 #define PLACEHOLDER "glrt-REPLACE-ME"
 

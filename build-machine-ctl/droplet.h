@@ -9,9 +9,9 @@
 #include <stdint.h>
 
 #include "build-machine-ctl/machine.h"
-#include "lib/buf.h"
-#include "lib/err.h"
-#include "lib/json.h"
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/http/json.h"
 
 #define ADDRESS_SIZE 64
 

@@ -4,8 +4,8 @@
 
 #include "build-machine-ctl/row.h"
 #include "build-machine-ctl/tally.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/log.h"
 
 struct ending {
 	const struct choice *choice;

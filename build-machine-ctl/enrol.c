@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/sys/log.h"
 
 #define SCRIPT_FILE "/usr/local/sbin/build-machine-enrol"
 #define TOKEN_FILE "/run/build-machine.token"	/* in memory */

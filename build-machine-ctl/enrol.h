@@ -16,7 +16,7 @@
 #ifndef ENROL_H
 #define ENROL_H
 
-#include "lib/conf.h"
+#include "lib/frame/conf.h"
 
 #define ENROL_LIMIT ((size_t)64 << 10)	/* what the API accepts, bytes */
 

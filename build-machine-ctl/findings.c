@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/mem.h"
+#include "lib/base/mem.h"
 
 #define TEXT_SIZE 1200
 

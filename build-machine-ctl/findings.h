@@ -5,8 +5,8 @@
 #ifndef FINDINGS_H
 #define FINDINGS_H
 
-#include "lib/report.h"
-#include "lib/tool.h"
+#include "lib/frame/report.h"
+#include "lib/frame/tool.h"
 
 struct findings {
 	struct report *report;

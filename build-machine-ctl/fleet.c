@@ -6,10 +6,10 @@
 
 #include "build-machine-ctl/image.h"
 #include "build-machine-ctl/user_data.h"
-#include "lib/cleanup.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 /* Listings in a row that make no sense, before that is believed. */
 #define MOST_GARBLED 3

@@ -3,10 +3,10 @@
 
 #include "build-machine-ctl/fleet.h"
 #include "build-machine-ctl/retire.h"
-#include "lib/cleanup.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 #define END_MS 180000
 

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "build-machine-ctl/fleet.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 /* A new droplet is asked about when it takes longer than this. */
 #define LATE_MS 5000

@@ -4,9 +4,9 @@
 
 #include "build-machine-ctl/enrol.h"
 #include "build-machine-ctl/fleet.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 #define MOST_ATTEMPTS 4
 #define AGAIN_MS 2000

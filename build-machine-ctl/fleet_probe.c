@@ -3,9 +3,9 @@
 
 #include "build-machine-ctl/fleet.h"
 #include "build-machine-ctl/probe.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 static bool
 is_active(const struct launch *l)

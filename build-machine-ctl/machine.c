@@ -6,9 +6,9 @@
 #include <string.h>
 #include <strings.h>
 
-#include "lib/build.h"
-#include "lib/mem.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/tree/build.h"
 
 #define NAME_LIMIT 255
 #define TAG_LIMIT 255

@@ -8,10 +8,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/buf.h"
-#include "lib/conf.h"
-#include "lib/err.h"
-#include "lib/tool.h"
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/frame/conf.h"
+#include "lib/frame/tool.h"
 
 #define BUILD_SIZE 48	/* "amd64-deb", with what build_parse allows */
 

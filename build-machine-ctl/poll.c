@@ -1,7 +1,7 @@
 #include "build-machine-ctl/poll.h"
 
-#include "lib/clock.h"
-#include "lib/http.h"
+#include "lib/http/http.h"
+#include "lib/sys/clock.h"
 
 #define LONGEST_MS 3000
 #define GROWTH_PERCENT 130

@@ -8,9 +8,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
-#include "lib/clock.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
 
 #define SLICE_MS 200	/* how soon a signal is noticed */
 

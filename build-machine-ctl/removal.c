@@ -4,10 +4,10 @@
 
 #include "build-machine-ctl/poll.h"
 #include "build-machine-ctl/tally.h"
-#include "lib/cleanup.h"
-#include "lib/clock.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 /* A droplet that is still there this long after its DELETE gets another. */
 #define PATIENCE_MS 10000

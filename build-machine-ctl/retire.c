@@ -4,8 +4,8 @@
 
 #include "build-machine-ctl/removal.h"
 #include "build-machine-ctl/tally.h"
-#include "lib/clock.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/clock.h"
 
 /* What GitLab may take before the droplets are deleted, and after. */
 #define BEFORE_MS 15000

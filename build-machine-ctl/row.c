@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/clock.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/clock.h"
 
 #define NUMBER_SIZE 24
 

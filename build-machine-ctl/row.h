@@ -5,8 +5,8 @@
 #define ROW_H
 
 #include "build-machine-ctl/droplet.h"
-#include "lib/report.h"
-#include "lib/tool.h"
+#include "lib/frame/report.h"
+#include "lib/frame/tool.h"
 
 /* build id name status private-ip public-ip */
 struct report *row_open_states(const struct tool_call *call);

@@ -7,10 +7,10 @@
 
 #include "build-machine-ctl/tally.h"
 #include "build-machine-ctl/token.h"
-#include "lib/clock.h"
-#include "lib/json.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/http/json.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 #define API "/api/v4"
 #define PER_PAGE 100	/* the most that GitLab gives */

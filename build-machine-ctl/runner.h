@@ -13,10 +13,10 @@
 
 #include "build-machine-ctl/attempt.h"
 #include "build-machine-ctl/machine.h"
-#include "lib/conf.h"
-#include "lib/err.h"
-#include "lib/http.h"
-#include "lib/secret.h"
+#include "lib/base/err.h"
+#include "lib/frame/conf.h"
+#include "lib/http/http.h"
+#include "lib/sys/secret.h"
 
 struct gitlab {
 	struct http *http;	/* NULL: not configured */

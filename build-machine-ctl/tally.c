@@ -1,6 +1,6 @@
 #include "build-machine-ctl/tally.h"
 
-#include "lib/log.h"
+#include "lib/sys/log.h"
 
 void
 tally_add(struct tally *t, const struct err *e)

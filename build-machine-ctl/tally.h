@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 struct tally {
 	struct err first;

@@ -4,9 +4,9 @@
 #ifndef TOKEN_H
 #define TOKEN_H
 
-#include "lib/conf.h"
-#include "lib/err.h"
-#include "lib/secret.h"
+#include "lib/base/err.h"
+#include "lib/frame/conf.h"
+#include "lib/sys/secret.h"
 
 /*
  * Reads the variable, else the file [section] token-file. ERR_CONFIG: there

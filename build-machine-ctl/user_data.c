@@ -6,8 +6,8 @@
 
 #include "build-machine-ctl/enrol.h"
 #include "build-machine-ctl/machine.h"
-#include "lib/fs.h"
-#include "lib/json.h"
+#include "lib/http/json.h"
+#include "lib/sys/fs.h"
 
 static int
 try_enrol(const struct conf *conf, const char *build, bool has_gitlab,

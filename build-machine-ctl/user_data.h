@@ -6,9 +6,9 @@
 
 #include <stdbool.h>
 
-#include "lib/buf.h"
-#include "lib/conf.h"
-#include "lib/err.h"
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/frame/conf.h"
 
 /*
  * Appends the file that is configured, if one is. *enrols: it is "enrol"; then

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "lib/tool.h"
+#include "lib/frame/tool.h"
 
 struct cmd_options {
 	bool allow_older;

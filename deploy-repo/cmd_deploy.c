@@ -8,9 +8,9 @@
 #include "deploy-repo/intake.h"
 #include "deploy-repo/site.h"
 #include "deploy-repo/switch.h"
-#include "lib/drop.h"
-#include "lib/fs.h"
-#include "lib/log.h"
+#include "lib/drop/drop.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
 
 /* Where the generation comes from. */
 struct origin {

@@ -7,9 +7,9 @@
 #include "deploy-repo/cmd.h"
 #include "deploy-repo/inbox.h"
 #include "deploy-repo/site.h"
-#include "lib/drop.h"
-#include "lib/report.h"
-#include "lib/tree.h"
+#include "lib/drop/drop.h"
+#include "lib/frame/report.h"
+#include "lib/tree/tree.h"
 
 /* As text: what stands in the records of list and status. */
 struct facts {

@@ -6,7 +6,7 @@
 #include "deploy-repo/inbox.h"
 #include "deploy-repo/site.h"
 #include "deploy-repo/switch.h"
-#include "lib/log.h"
+#include "lib/sys/log.h"
 
 /* The newest generation that is older than the live one. */
 static int

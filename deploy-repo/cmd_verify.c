@@ -2,7 +2,7 @@
 
 #include "deploy-repo/cmd.h"
 #include "deploy-repo/site.h"
-#include "lib/log.h"
+#include "lib/sys/log.h"
 
 int
 cmd_verify(const struct tool_call *call, struct err *e)

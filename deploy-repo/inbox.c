@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/fs.h"
+#include "lib/sys/fs.h"
 
 #define LIVE "LIVE"
 

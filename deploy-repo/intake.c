@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "deploy-repo/recycle.h"
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/path.h"
-#include "lib/tree.h"
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
+#include "lib/tree/tree.h"
 
 /* -------------------------------------------------------------- judging */
 

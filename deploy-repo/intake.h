@@ -6,7 +6,7 @@
 #define INTAKE_H
 
 #include "deploy-repo/site.h"
-#include "lib/out.h"
+#include "lib/data/out.h"
 
 struct intake {
 	struct site *site;

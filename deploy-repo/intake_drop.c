@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include "deploy-repo/intake.h"
-#include "lib/cleanup.h"
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/par.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
 
 #define CHUNK ((size_t)256 << 10)
 

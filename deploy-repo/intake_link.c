@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "deploy-repo/intake.h"
-#include "lib/fs.h"
-#include "lib/mem.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
 
 /* A file that some generation here has, or that was just placed. */
 struct source {

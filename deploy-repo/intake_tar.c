@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include "deploy-repo/intake.h"
-#include "lib/archive.h"
-#include "lib/cleanup.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/data/archive.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/log.h"
 
 #define CHUNK ((size_t)256 << 10)
 

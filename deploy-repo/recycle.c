@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
 
 int
 recycle_keep(const struct site *s, const char *name, struct err *e)

@@ -14,11 +14,11 @@
 
 #include "deploy-repo/recycle.h"
 #include "deploy-repo/switch.h"
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/path.h"
-#include "lib/sandbox.h"
-#include "lib/tree.h"
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
+#include "lib/sys/sandbox.h"
+#include "lib/tree/tree.h"
 
 static uint64_t
 parse_serial(const char *text)

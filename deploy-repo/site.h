@@ -14,11 +14,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "lib/buf.h"
-#include "lib/conf.h"
-#include "lib/err.h"
-#include "lib/manifest.h"
-#include "lib/pgp.h"
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/frame/conf.h"
+#include "lib/pgp/pgp.h"
+#include "lib/tree/manifest.h"
 
 #define SITE_RELEASES ".releases"
 #define SITE_CURRENT "current"

@@ -11,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
-#include "lib/fs.h"
-#include "lib/http.h"
-#include "lib/log.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/http/http.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
 
 #define LOOK_TRIES 3
 #define LOOK_LIMIT ((size_t)16 << 20)

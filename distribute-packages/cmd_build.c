@@ -6,8 +6,8 @@
 #include "distribute-packages/drops.h"
 #include "distribute-packages/publication.h"
 #include "distribute-packages/send.h"
-#include "lib/log.h"
-#include "lib/release.h"
+#include "lib/sys/log.h"
+#include "lib/tree/release.h"
 
 #define MOST_PRINTED 50
 

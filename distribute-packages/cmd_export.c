@@ -5,11 +5,11 @@
 
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/store.h"
-#include "lib/archive.h"
-#include "lib/cleanup.h"
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/data/archive.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
 
 #define CHUNK ((size_t)256 << 10)
 

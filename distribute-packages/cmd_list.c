@@ -5,7 +5,7 @@
 
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/publication.h"
-#include "lib/report.h"
+#include "lib/frame/report.h"
 
 static const struct report_column columns[] = {
 	{"suite", REPORT_TEXT}, {"format", REPORT_TEXT},

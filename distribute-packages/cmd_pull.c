@@ -5,8 +5,8 @@
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/publication.h"
 #include "distribute-packages/pull.h"
-#include "lib/http.h"
-#include "lib/log.h"
+#include "lib/http/http.h"
+#include "lib/sys/log.h"
 
 struct pulling {
 	const struct tool_call *call;

@@ -3,7 +3,7 @@
 
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/publication.h"
-#include "lib/log.h"
+#include "lib/sys/log.h"
 
 /* Of an rpm without its release, too: then it is as a .deb's. */
 static bool

@@ -4,7 +4,7 @@
 
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/publication.h"
-#include "lib/log.h"
+#include "lib/sys/log.h"
 
 /* The packages of suite s become those it had in the tree of `then`. */
 static int

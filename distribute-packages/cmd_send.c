@@ -1,6 +1,6 @@
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/send.h"
-#include "lib/job_log.h"
+#include "lib/frame/job_log.h"
 
 int
 cmd_send(const struct tool_call *call, struct err *e)

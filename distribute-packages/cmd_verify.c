@@ -5,7 +5,7 @@
 
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/publication.h"
-#include "lib/log.h"
+#include "lib/sys/log.h"
 
 /*
  * The keys to trust: [deploy] trusted-key where it is set, else the tree's

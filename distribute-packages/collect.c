@@ -5,12 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "lib/drop.h"
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/par.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/drop/drop.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
 
 struct file {
 	size_t place;

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "distribute-packages/publication.h"
-#include "lib/deb.h"
-#include "lib/err.h"
+#include "lib/base/err.h"
+#include "lib/deb/deb.h"
 
 struct collect_options {
 	struct publication *p;		/* its signer is there */

@@ -3,9 +3,9 @@
 #include <unistd.h>
 
 #include "distribute-packages/collect_read.h"
-#include "lib/fs.h"
-#include "lib/package.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
+#include "lib/tree/package.h"
 
 struct reading {
 	const struct collect_options *o;

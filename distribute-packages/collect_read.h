@@ -6,8 +6,8 @@
 #define COLLECT_READ_H
 
 #include "distribute-packages/collect.h"
-#include "lib/build.h"
-#include "lib/manifest.h"
+#include "lib/tree/build.h"
+#include "lib/tree/manifest.h"
 
 /* A directory that packages lie in. */
 struct place {

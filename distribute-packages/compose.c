@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "distribute-packages/compose.h"
-#include "lib/par.h"
+#include "lib/sys/par.h"
 
 static bool
 is_opened(const struct publication *p, const char *name)

@@ -8,11 +8,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/build.h"
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
+#include "lib/tree/build.h"
 
 #define PART ".part"
 #define HALF_AGE ((int64_t)24 * 60 * 60)	/* seconds */

@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-#include "lib/buf.h"
-#include "lib/conf.h"
+#include "lib/base/buf.h"
+#include "lib/frame/conf.h"
 
 /*
  * served: names of drops that a live generation was made of; release: the one

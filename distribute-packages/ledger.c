@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/path.h"
+#include "lib/base/path.h"
 
 bool
 ledger_is_package(const char *path)

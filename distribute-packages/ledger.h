@@ -5,7 +5,7 @@
  *	<sha256>[:<content>] <state> <path>
  *
  * Content is what the name stands for: the file itself, or of an rpm, which
- * may be signed anew, the SHA-256 of its main header (lib/rpm.h: identity).
+ * may be signed anew, the SHA-256 of its main header (lib/rpm/rpm.h: identity).
  *
  * State "live": the present indexes need it. A number: they have not since
  * that time (seconds since 1970), it stays for the suite's grace. "gone": no
@@ -18,10 +18,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/buf.h"
-#include "lib/err.h"
-#include "lib/hash.h"
-#include "lib/mem.h"
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/data/hash.h"
 
 #define LEDGER_LIVE ((int64_t)0)
 #define LEDGER_GONE ((int64_t)-1)

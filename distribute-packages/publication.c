@@ -6,12 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/background.h"
-#include "lib/cleanup.h"
-#include "lib/log.h"
-#include "lib/par.h"
-#include "lib/path.h"
-#include "lib/sandbox.h"
+#include "lib/base/path.h"
+#include "lib/sys/background.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
+#include "lib/sys/sandbox.h"
 
 /*
  * Clients refuse a Date that lies ahead of their clock by 10 s (apt) or at

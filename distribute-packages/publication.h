@@ -16,11 +16,11 @@
 
 #include <stdbool.h>
 
-#include "distribute-packages/suite.h"
+#include "distribute-packages/rpm/rpm_container.h"
 #include "distribute-packages/store.h"
-#include "distribute-packages/rpm_container.h"
-#include "lib/pgp.h"
-#include "lib/tool.h"
+#include "distribute-packages/suite.h"
+#include "lib/frame/tool.h"
+#include "lib/pgp/pgp.h"
 
 #define PUBLICATION_SUITES 32	/* most that one tree may have */
 #define PUBLICATION_MANY_RPMS 16	/* are worth a second agent */

@@ -4,11 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "distribute-packages/apt_release.h"
+#include "distribute-packages/apt/apt_release.h"
 #include "distribute-packages/compose.h"
-#include "lib/background.h"
-#include "lib/log.h"
-#include "lib/par.h"
+#include "lib/sys/background.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
 
 static bool
 is_unchanged(struct publication *p)

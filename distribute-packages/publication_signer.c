@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include "distribute-packages/publication.h"
-#include "lib/background.h"
-#include "lib/log.h"
-#include "lib/par.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/sys/background.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
 
 #define DEFAULT_KEY "veilid-packages-key.private"
 

@@ -6,7 +6,7 @@
 #define PULL_H
 
 #include "distribute-packages/store.h"
-#include "lib/conf.h"
+#include "lib/frame/conf.h"
 
 /* What came of pull_files. */
 struct pull_tally {

@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "distribute-packages/pull.h"
-#include "lib/clock.h"
-#include "lib/fs.h"
-#include "lib/http.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/out.h"
-#include "lib/par.h"
+#include "lib/base/mem.h"
+#include "lib/data/out.h"
+#include "lib/http/http.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
 
 #define FILE_LIMIT ((uint64_t)16 << 30)	/* of one file, bytes */
 #define TRIES 3		/* of a file whose connection is cut */

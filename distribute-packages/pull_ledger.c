@@ -4,8 +4,8 @@
 
 #include "distribute-packages/publication.h"
 #include "distribute-packages/pull.h"
-#include "lib/path.h"
-#include "lib/rpm.h"
+#include "lib/base/path.h"
+#include "lib/rpm/rpm.h"
 
 /* Calls visit for each suite that has a file in the manifest. */
 static int

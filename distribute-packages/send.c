@@ -8,9 +8,9 @@
 #include "distribute-packages/drops.h"
 #include "distribute-packages/publication.h"
 #include "distribute-packages/send_live.h"
-#include "lib/log.h"
-#include "lib/report.h"
-#include "lib/upload.h"
+#include "lib/drop/upload.h"
+#include "lib/frame/report.h"
+#include "lib/sys/log.h"
 
 #define SECTION "repo-server"
 #define NAME_SIZE 64

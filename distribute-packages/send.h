@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "lib/tool.h"
+#include "lib/frame/tool.h"
 
 /* ERR_CONFIG where [repo-server] does not say where to. */
 int send_check(const struct conf *conf, struct err *e);

@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "distribute-packages/publication.h"
-#include "lib/log.h"
-#include "lib/pgp.h"
-#include "lib/upload.h"
+#include "lib/drop/upload.h"
+#include "lib/pgp/pgp.h"
+#include "lib/sys/log.h"
 
 #define LIVE "LIVE/"
 

@@ -4,11 +4,11 @@
 #ifndef SEND_LIVE_H
 #define SEND_LIVE_H
 
-#include "lib/conf.h"
-#include "lib/err.h"
-#include "lib/manifest.h"
-#include "lib/remote.h"
-#include "lib/tree.h"
+#include "lib/base/err.h"
+#include "lib/frame/conf.h"
+#include "lib/ssh/remote.h"
+#include "lib/tree/manifest.h"
+#include "lib/tree/tree.h"
 
 struct live_query {
 	const struct conf *conf;

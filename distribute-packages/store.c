@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
 
 #define LEDGER "ledger"
 #define DROPS "drops"

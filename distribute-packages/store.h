@@ -17,9 +17,9 @@
 #include <stdint.h>
 
 #include "distribute-packages/ledger.h"
-#include "lib/err.h"
-#include "lib/manifest.h"
-#include "lib/tree.h"
+#include "lib/base/err.h"
+#include "lib/tree/manifest.h"
+#include "lib/tree/tree.h"
 
 struct store {
 	int dir;

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/control.h"
-#include "lib/log.h"
-#include "lib/path.h"
-#include "lib/rpm.h"
+#include "lib/base/path.h"
+#include "lib/deb/control.h"
+#include "lib/rpm/rpm.h"
+#include "lib/sys/log.h"
 
 /* Which formats the configured builds bring. */
 static int

@@ -10,16 +10,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "distribute-packages/rpm_build.h"
-#include "lib/build.h"
-#include "lib/conf.h"
-#include "lib/deb.h"
-#include "lib/err.h"
-#include "lib/fs.h"
-#include "lib/mem.h"
-#include "lib/out.h"
-#include "lib/repodata.h"
-#include "lib/tree.h"
+#include "distribute-packages/rpm/rpm_build.h"
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/data/out.h"
+#include "lib/deb/deb.h"
+#include "lib/frame/conf.h"
+#include "lib/rpm/repodata.h"
+#include "lib/sys/fs.h"
+#include "lib/tree/build.h"
+#include "lib/tree/tree.h"
 
 struct pkg {
 	enum package_format format;

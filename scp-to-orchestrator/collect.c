@@ -8,12 +8,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/cleanup.h"
-#include "lib/fs.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/par.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/fs.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
 
 #define PACKAGES "target/packages"
 

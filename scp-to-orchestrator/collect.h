@@ -7,10 +7,10 @@
 
 #include <sys/stat.h>
 
-#include "lib/conf.h"
-#include "lib/err.h"
-#include "lib/package.h"
-#include "lib/release.h"
+#include "lib/base/err.h"
+#include "lib/frame/conf.h"
+#include "lib/tree/package.h"
+#include "lib/tree/release.h"
 
 #define BUILD_NAME 48
 

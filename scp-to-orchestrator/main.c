@@ -1,13 +1,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/log.h"
-#include "lib/manifest.h"
-#include "lib/mem.h"
-#include "lib/report.h"
-#include "lib/sandbox.h"
-#include "lib/tool.h"
-#include "lib/upload.h"
+#include "lib/base/mem.h"
+#include "lib/drop/upload.h"
+#include "lib/frame/report.h"
+#include "lib/frame/tool.h"
+#include "lib/sys/log.h"
+#include "lib/sys/sandbox.h"
+#include "lib/tree/manifest.h"
 #include "scp-to-orchestrator/collect.h"
 
 #define MANY 10000	/* files on one command line */

@@ -123,39 +123,27 @@ check_cppcheck() {
         -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 '-DVERSION="0"' \
         '-Dfail_msg(...)=abort()' \
         --suppress=missingIncludeSystem \
-        --suppress=objectIndex:lib/tree_apt.c \
+        --suppress=objectIndex:lib/tree/tree_apt.c \
         --template='{file}:{line}: {id}: {message}' "${c_files[@]}"
 }
 
 # --------------------------------------------------------------------- layers
 
-# What lies in which layer: modules, that is, file names up to the first "_".
-declare -A layers=(
-    [base]='mem err buf path base64'
-    [os]='log cleanup clock secret conf fs hash out gzip gunzip archive stream
-        run sandbox pgp keyring signer par background report job tool'
-    [net]='json http sftp remote upload'
-    [pkg]='deb control contents manifest drop release build tree rpm repodata
-        package'
-)
+# A folder of lib/ is a layer and a subject. What stands in a row may be
+# included by that folder, and so may its own files; the tools may have all.
 declare -A below=(
-    [base]='base base64' [os]='base os' [net]='base os net' [pkg]='base os pkg'
-    [tool]='base os net pkg'
+    [base]=''
+    [sys]='base'
+    [frame]='base sys'
+    [data]='base sys'
+    [pgp]='base sys'
+    [http]='base sys'
+    [ssh]='base sys frame data'
+    [deb]='base sys data'
+    [rpm]='base sys data'
+    [tree]='base sys frame data pgp deb rpm'
+    [drop]='base sys data ssh tree'
 )
-
-# layer_of lib/fs_lock.c: os
-layer_of() {
-    local module layer
-    module=${1##*/}
-    module=${module%.[ch]}
-    module=${module%%_*}
-    for layer in "${!layers[@]}"; do
-        case " ${layers[$layer]//$'\n'/ } " in
-        *" $module "*) echo "$layer" && return ;;
-        esac
-    done
-    echo none
-}
 
 # Prints FILE:LINE:HEADER for each #include of the given kind ('"' or '<').
 includes() {
@@ -170,27 +158,39 @@ check_layers() {
     local f line header from to
     while IFS=: read -r f line header; do
         case $f in
-        lib/*) from=$(layer_of "$f") ;;
-        *) from=tool ;;
+        lib/*) from=${f#lib/} from=${from%%/*} ;;
+        *) continue ;;
         esac
-        [ "$from" = none ] && echo "$f: stands in no layer of tests/lint.sh"
-        case $header in
-        lib/*) to=$(layer_of "$header") ;;
-        *)
-            [ "$from" = tool ] || echo "$f:$line: lib includes $header"
+        [ -n "${below[$from]+set}" ] || {
+            echo "$f: $from is no folder of tests/lint.sh"
             continue
-            ;;
+        }
+        case $header in
+        lib/*) to=${header#lib/} to=${to%%/*} ;;
+        *) echo "$f:$line: lib includes $header" && continue ;;
         esac
-        [ "$from" = none ] || case " ${below[$from]} " in
+        case " $from ${below[$from]} " in
         *" $to "*) ;;
         *) echo "$f:$line: $from includes $header, which is of $to" ;;
         esac
     done < <(includes '"') | sort -u
 }
 
+# A header that no public one is made of: its name ends in _private.h, and it is
+# its own folder's alone.
+check_private_headers() {
+    local f line header
+    includes '"' | while IFS=: read -r f line header; do
+        case $header in
+        *_private.h) [ "${f%/*}" = "${header%/*}" ] ||
+            echo "$f:$line: includes $header, which is private" ;;
+        esac
+    done
+}
+
 check_include_form() {
     includes '"' | while IFS=: read -r f line header; do
-        [[ $header =~ ^(lib|tests/[a-z]+|$tool_pattern)/[a-z0-9_]+\.h$ ]] ||
+        [[ $header =~ ^(lib/[a-z]+|tests/[a-z]+|($tool_pattern)(/[a-z]+)?)/[a-z0-9_]+\.h$ ]] ||
             echo "$f:$line: \"$header\" is not written \"room/x.h\""
         [ -f "$header" ] || echo "$f:$line: there is no $header"
     done
@@ -225,12 +225,12 @@ check_third_party() {
         esac | cut -d : -f 1 | sort -u >"$scratch/users"
         grep -v '^lib/' "$scratch/users" | sed "s|\$| includes $header|"
         if [ "$header" = gpgme.h ]; then
-            grep -vxE 'lib/(pgp\.c|signer\.c|pgp_context\.h)' \
+            grep -vxE 'lib/pgp/(pgp\.c|signer\.c|pgp_context\.h)' \
                 "$scratch/users" | sed 's/$/ includes gpgme.h/'
             continue
         fi
         if [ "$header" = libssh/ ]; then
-            grep -vxE 'lib/remote(_login|_options|_run|_stream)?\.c' \
+            grep -vxE 'lib/ssh/remote(_login|_options|_run|_stream)?\.c' \
                 "$scratch/users" | sed 's/$/ includes libssh/'
             continue
         fi
@@ -323,7 +323,7 @@ check_help_in_tests() {
 # Each prints "section key [default]", sorted. A section with a name is known
 # by its kind alone.
 schema_keys() {
-    tr '\n' ' ' <lib/conf_schema.c | grep -oE '\{"[^}]*\}' | sed -E \
+    tr '\n' ' ' <lib/frame/conf_schema.c | grep -oE '\{"[^}]*\}' | sed -E \
         's/"[[:space:]]+"//
         s/^\{"([a-z-]*)[^"]*", "([^"]*)", [A-Z_]*,[[:space:]]*/\1 \2 /
         s/ NULL,.*//; s/ "([^"]*)",.*/ \1/' | sort
@@ -348,14 +348,14 @@ manual_keys() {
 check_configuration_keys() {
     schema_keys >"$scratch/schema"
     [ "$(wc -l <"$scratch/schema")" -gt 20 ] ||
-        echo "lib/conf_schema.c is not read rightly"
+        echo "lib/frame/conf_schema.c is not read rightly"
     example_keys >"$scratch/example"
     manual_keys >"$scratch/manual"
     compare "$scratch/schema" "$scratch/example" \
-        lib/conf_schema.c veilid-cicd.conf.example
+        lib/frame/conf_schema.c veilid-cicd.conf.example
     cut -d ' ' -f 1,2 "$scratch/schema" | sort -u >"$scratch/keys"
     compare "$scratch/keys" "$scratch/manual" \
-        lib/conf_schema.c 'veilid-cicd.conf(5)'
+        lib/frame/conf_schema.c 'veilid-cicd.conf(5)'
 }
 
 # Also with the keys that are commented out. An empty state is a valid one.
@@ -428,6 +428,7 @@ check shellcheck check_shellcheck
 check clang check_clang
 check cppcheck check_cppcheck
 check layers check_layers
+check private-headers check_private_headers
 check include-form check_include_form
 check tools-apart check_tools_apart
 check third-party check_third_party

@@ -1,7 +1,7 @@
 /*
  * A configuration file, and the same bytes as an override.
  */
-#include "lib/conf.h"
+#include "lib/frame/conf.h"
 #include "tests/fuzz/support.h"
 
 static void

@@ -3,7 +3,7 @@
  * length of the pieces, and the packed bytes. A tar that is accepted is so in
  * other pieces too, and, packed by gzip, not without its last byte.
  */
-#include "lib/contents.h"
+#include "lib/data/contents.h"
 #include "tests/fuzz/support.h"
 
 struct feed {

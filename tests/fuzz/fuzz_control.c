@@ -2,8 +2,8 @@
  * Control text: one control file, the stanzas of an index, and the comparison
  * of versions, which must be an order.
  */
-#include "lib/control.h"
-#include "lib/deb.h"
+#include "lib/deb/control.h"
+#include "lib/deb/deb.h"
 #include "tests/fuzz/support.h"
 
 #define VERSIONS 3

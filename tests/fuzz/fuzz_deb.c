@@ -2,9 +2,9 @@
  * A whole .deb: what deb_read accepts has a name that is safe in a path, and
  * its fields are what the control text says.
  */
-#include "lib/control.h"
-#include "lib/deb.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/deb/control.h"
+#include "lib/deb/deb.h"
 #include "tests/fuzz/support.h"
 
 int

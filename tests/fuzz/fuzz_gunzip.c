@@ -2,7 +2,7 @@
  * gzip data, of control.tar.gz and Packages.gz: never more than was allowed
  * comes out, and what was packed by ourselves comes back.
  */
-#include "lib/out.h"
+#include "lib/data/out.h"
 #include "tests/fuzz/support.h"
 
 #define MOST ((size_t)1 << 20)

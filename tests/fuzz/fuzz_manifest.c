@@ -2,8 +2,8 @@
  * SHA256SUMS of a drop and of a tree: what is accepted is sorted, safe, found
  * by its path, and the same after it was written and read again.
  */
-#include "lib/manifest.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/tree/manifest.h"
 #include "tests/fuzz/support.h"
 
 static void

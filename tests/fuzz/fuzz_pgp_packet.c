@@ -2,7 +2,7 @@
  * The packets of a public key, as gpg exports them, and those of a signature,
  * with its armour and without.
  */
-#include "lib/pgp.h"
+#include "lib/pgp/pgp.h"
 #include "tests/fuzz/support.h"
 
 int

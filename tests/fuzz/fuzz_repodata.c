@@ -3,8 +3,8 @@
  * one another, and an element that was taken reads the same alone. And the
  * armour around a signature.
  */
-#include "lib/pgp.h"
-#include "lib/repodata.h"
+#include "lib/pgp/pgp.h"
+#include "lib/rpm/repodata.h"
 #include "tests/fuzz/support.h"
 
 static void

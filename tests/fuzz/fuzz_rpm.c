@@ -4,8 +4,8 @@
  * has a name that is safe in a path, can be signed, and is the same package
  * afterwards.
  */
-#include "lib/path.h"
-#include "lib/rpm.h"
+#include "lib/base/path.h"
+#include "lib/rpm/rpm.h"
 #include "tests/fuzz/support.h"
 
 static const char signature[] = "stands for a signature of 39 bytes long";

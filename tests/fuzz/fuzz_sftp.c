@@ -4,9 +4,9 @@
  * the requests in flight, a type, a length, so many bytes. Those get a right
  * frame and a right id, so that the fuzzer reaches what lies behind them.
  */
-#include "lib/buf.h"
-#include "lib/sftp.h"
-#include "lib/sftp_packet.h"
+#include "lib/base/buf.h"
+#include "lib/ssh/sftp.h"
+#include "lib/ssh/sftp_packet.h"
 #include "tests/fuzz/support.h"
 
 #define JOB_SIZE 9000

@@ -3,7 +3,7 @@
  * format and filter, the second one how long the pieces are in which the
  * others come.
  */
-#include "lib/archive.h"
+#include "lib/data/archive.h"
 #include "tests/fuzz/support.h"
 
 #define MOST ((uint64_t)16 << 20)	/* bytes unpacked: then it is enough */

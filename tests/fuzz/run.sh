@@ -50,8 +50,8 @@ libraries=(-larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto)
 # All of it again, each time: the sources are few.
 build_library() {
     # shellcheck disable=SC2016  # $1 is the inner shell's
-    printf '%s\0' lib/*.c | xargs -0 -P "$(nproc)" -I '{}' sh -c '
-        source=$1 object=$2/obj/$(basename "$1" .c).o
+    printf '%s\0' lib/*/*.c | xargs -0 -P "$(nproc)" -I '{}' sh -c '
+        source=$1 object=$2/obj/$(printf %s "${1%.c}" | tr / _).o
         shift 2
         "$@" -c -o "$object" "$source"' sh '{}' "$fuzz" "$clang" \
         "${flags[@]}" -fsanitize=fuzzer-no-link,address,undefined

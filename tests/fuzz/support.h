@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "lib/err.h"
+#include "lib/base/err.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 

@@ -14,9 +14,9 @@
 
 #include "tests/unit/support.h"
 
-#include "lib/hash.h"
-#include "lib/mem.h"
-#include "lib/rpm.h"
+#include "lib/base/mem.h"
+#include "lib/data/hash.h"
+#include "lib/rpm/rpm.h"
 
 #define PARTS 64
 

@@ -1,10 +1,10 @@
 /*
- * lib/archive.h: archives that tar and ar made, tars that tar reads.
+ * lib/data/archive.h: archives that tar and ar made, tars that tar reads.
  */
 #include "tests/unit/support.h"
 
-#include "lib/archive.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/data/archive.h"
 
 /* A source that gives n bytes at a time, and fails at the end if told so. */
 struct bytes {

@@ -1,10 +1,10 @@
 /*
- * lib/base64.h: RFC 4648's own vectors, and what is refused.
+ * lib/base/base64.h: RFC 4648's own vectors, and what is refused.
  */
 #include "tests/unit/support.h"
 
-#include "lib/base64.h"
-#include "lib/mem.h"
+#include "lib/base/base64.h"
+#include "lib/base/mem.h"
 
 static void
 there_and_back(void **state)

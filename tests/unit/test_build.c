@@ -1,10 +1,10 @@
 /*
- * lib/build.h
+ * lib/tree/build.h
  */
 #include "tests/unit/support.h"
 
-#include "lib/build.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/tree/build.h"
 
 static void
 names_of_builds(void **state)

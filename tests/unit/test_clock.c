@@ -1,13 +1,13 @@
 /*
- * lib/clock.h.
+ * lib/sys/clock.h.
  */
 #include "tests/unit/support.h"
 
 #include <time.h>
 
-#include "lib/cleanup.h"
-#include "lib/clock.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
 
 static void
 dates(void **state)

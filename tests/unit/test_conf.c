@@ -1,10 +1,10 @@
 /*
- * lib/conf.h: the INI file, its mistakes, and overrides.
+ * lib/frame/conf.h: the INI file, its mistakes, and overrides.
  */
 #include "tests/unit/support.h"
 
-#include "lib/conf.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/frame/conf.h"
 
 static const struct strv none = STRV_INIT;
 

@@ -1,13 +1,13 @@
 /*
- * lib/contents.h, and lib/stream.h below it: archives that tar, cpio and the
- * packers have made, cut at every byte and changed.
+ * lib/data/contents.h, and lib/data/stream.h below it: archives that tar, cpio
+ * and the packers have made, cut at every byte and changed.
  */
 #include "tests/unit/support.h"
 
 #include <sys/resource.h>
 
-#include "lib/contents.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/data/contents.h"
 
 #define TRICKLE 7	/* bytes at once */
 

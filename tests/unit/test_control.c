@@ -1,10 +1,10 @@
 /*
- * lib/control.h: deb822 text, and versions with dpkg as the judge.
+ * lib/deb/control.h: deb822 text, and versions with dpkg as the judge.
  */
 #include "tests/unit/support.h"
 
-#include "lib/control.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/deb/control.h"
 
 /* ---------------------------------------------------------------- fields */
 

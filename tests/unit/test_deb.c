@@ -1,14 +1,14 @@
 /*
- * lib/deb.h: packages made by dpkg-deb, and mutants of them made by hand.
+ * lib/deb/deb.h: packages made by dpkg-deb, and mutants of them made by hand.
  */
 #include "tests/unit/support.h"
 
 #include <sys/resource.h>
 
-#include "lib/cleanup.h"
-#include "lib/deb.h"
-#include "lib/hash.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/data/hash.h"
+#include "lib/deb/deb.h"
+#include "lib/sys/cleanup.h"
 
 #define CONTROL								\
 	"Package: veilid-x\n"						\

@@ -1,9 +1,9 @@
 /*
- * lib/err.h.
+ * lib/base/err.h.
  */
 #include "tests/unit/support.h"
 
-#include "lib/mem.h"
+#include "lib/base/mem.h"
 
 static void
 set_says_kind_and_text(void **state)

@@ -1,14 +1,14 @@
 /*
- * lib/fs.h: never through a link, never above the directory.
+ * lib/sys/fs.h: never through a link, never above the directory.
  */
 #include "tests/unit/support.h"
 
 #include <time.h>
 
-#include "lib/cleanup.h"
-#include "lib/fs.h"
-#include "lib/mem.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/fs.h"
 
 /* out/secret is not beneath d; d has links to it. */
 static int

@@ -1,11 +1,11 @@
 /*
- * lib/hash.h: the vectors of FIPS 180-4, and sha256sum.
+ * lib/data/hash.h: the vectors of FIPS 180-4, and sha256sum.
  */
 #include "tests/unit/support.h"
 
-#include "lib/cleanup.h"
-#include "lib/hash.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/data/hash.h"
+#include "lib/sys/cleanup.h"
 
 static void
 check_hex(const uint8_t digest[HASH_SIZE], const char *wanted)

@@ -1,5 +1,5 @@
 /*
- * lib/http.h, against a server in this process that answers from a script
+ * lib/http/http.h, against a server in this process that answers from a script
  * and remembers what it was asked. In a child where a signal comes: its flag
  * stays. SIGTERM, for the others may be ignored: nohup, a job of a script.
  */
@@ -13,11 +13,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "lib/cleanup.h"
-#include "lib/clock.h"
-#include "lib/http.h"
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/http/http.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 #define TOKEN "0123456789abcdef-token"
 #define MANY 30

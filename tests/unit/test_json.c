@@ -1,10 +1,10 @@
 /*
- * lib/json.h.
+ * lib/http/json.h.
  */
 #include "tests/unit/support.h"
 
-#include "lib/json.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/http/json.h"
 
 static struct json *
 parsed(const char *text)

@@ -1,12 +1,12 @@
 /*
- * lib/log.h: bytes from outside made harmless, sizes, lines on stderr.
+ * lib/sys/log.h: bytes from outside made harmless, sizes, lines on stderr.
  */
 #include "tests/unit/support.h"
 
 #include <pthread.h>
 
-#include "lib/log.h"
-#include "lib/mem.h"
+#include "lib/base/mem.h"
+#include "lib/sys/log.h"
 
 static void
 check_harmless(const char *text, const char *wanted, int line)

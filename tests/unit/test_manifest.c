@@ -1,10 +1,10 @@
 /*
- * lib/manifest.h: SHA256SUMS, against sha256sum -c and hostile texts.
+ * lib/tree/manifest.h: SHA256SUMS, against sha256sum -c and hostile texts.
  */
 #include "tests/unit/support.h"
 
-#include "lib/manifest.h"
-#include "lib/path.h"
+#include "lib/base/path.h"
+#include "lib/tree/manifest.h"
 
 #define H0 "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define H1 "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

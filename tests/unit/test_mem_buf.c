@@ -1,10 +1,10 @@
 /*
- * lib/mem.h and lib/buf.h.
+ * lib/base/mem.h and lib/base/buf.h.
  */
 #include "tests/unit/support.h"
 
-#include "lib/buf.h"
-#include "lib/mem.h"
+#include "lib/base/buf.h"
+#include "lib/base/mem.h"
 
 /* malloc answers NULL, as it does without the sanitizers. */
 const char *__asan_default_options(void);

@@ -1,13 +1,13 @@
 /*
- * lib/out.h: files, gzip, digests, tees; failures that stick.
+ * lib/data/out.h: files, gzip, digests, tees; failures that stick.
  */
 #include "tests/unit/support.h"
 
 #include <sys/resource.h>
 
-#include "lib/fs.h"
-#include "lib/mem.h"
-#include "lib/out.h"
+#include "lib/base/mem.h"
+#include "lib/data/out.h"
+#include "lib/sys/fs.h"
 
 static int
 enter(void **state)

@@ -1,15 +1,15 @@
 /*
- * lib/par.h.
+ * lib/sys/par.h.
  */
 #include "tests/unit/support.h"
 
 #include <sched.h>
 #include <stdatomic.h>
 
-#include "lib/cleanup.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/par.h"
+#include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
 
 #define MANY 10000
 

@@ -1,10 +1,10 @@
 /*
- * lib/path.h.
+ * lib/base/path.h.
  */
 #include "tests/unit/support.h"
 
-#include "lib/mem.h"
-#include "lib/path.h"
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
 
 static const char *const good_names[] = {
 	"a", "A", "0", "a.b", "a..", "a-", "_a", "~a", "+a", "^a", ":", "@",

@@ -1,5 +1,6 @@
 /*
- * lib/pgp.h and lib/keyring.h, with keys that gpg made, and gpg as judge.
+ * lib/pgp/pgp.h and lib/pgp/keyring.h, with keys that gpg made, and gpg as
+ * judge.
  */
 #include "tests/unit/support.h"
 
@@ -7,9 +8,9 @@
 #include <sys/mount.h>
 #include <time.h>
 
-#include "lib/keyring.h"
-#include "lib/mem.h"
-#include "lib/pgp.h"
+#include "lib/base/mem.h"
+#include "lib/pgp/keyring.h"
+#include "lib/pgp/pgp.h"
 
 #define PLACE "/dev/shm"
 #define PREFIX "veilid-cicd-keys."

@@ -1,5 +1,5 @@
 /*
- * lib/remote.h, against sshd. Every test has its own server on a free port,
+ * lib/ssh/remote.h, against sshd. Every test has its own server on a free port,
  * with keys made here. libssh takes the home directory from the passwd file:
  * where this process may have a mount namespace of its own, another directory
  * lies over it, and ~/.ssh is what a test writes there; elsewhere those tests
@@ -19,12 +19,12 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "lib/cleanup.h"
-#include "lib/clock.h"
-#include "lib/conf.h"
-#include "lib/log.h"
-#include "lib/mem.h"
-#include "lib/remote.h"
+#include "lib/base/mem.h"
+#include "lib/frame/conf.h"
+#include "lib/ssh/remote.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
+#include "lib/sys/log.h"
 
 #define SSHD "/usr/sbin/sshd"
 #define LONG_MS 30000

@@ -1,12 +1,12 @@
 /*
- * lib/repodata.h: lists as createrepo_c wrote them, and lists that are
+ * lib/rpm/repodata.h: lists as createrepo_c wrote them, and lists that are
  * changed in one place. And the armour of repomd.xml.asc.
  */
 #include "tests/unit/support.h"
 
-#include "lib/mem.h"
-#include "lib/pgp.h"
-#include "lib/repodata.h"
+#include "lib/base/mem.h"
+#include "lib/pgp/pgp.h"
+#include "lib/rpm/repodata.h"
 
 #define A "6eef66a3fa44b24d11a35a6e9d373bdad9a3027ece848d7fb0c993ccfd3299ec"
 #define B "99a8d9db3fefe393abbcb162e0b54ec7077e0dcf5898929851a301e04679a826"

@@ -1,11 +1,11 @@
 /*
- * lib/rpm.h: packages made in memory, right ones and wrong ones.
+ * lib/rpm/rpm.h: packages made in memory, right ones and wrong ones.
  */
 #include "tests/unit/rpm_builder.h"
 
 #include <pthread.h>
 
-#include "lib/cleanup.h"
+#include "lib/sys/cleanup.h"
 
 static void
 make_usual(struct buf *file)

@@ -1,6 +1,6 @@
 /*
- * What an .rpm says of itself, lib/rpm_claims.c and lib/rpm_check.c: kind and
- * names, arrays that belong together.
+ * What an .rpm says of itself, lib/rpm/rpm_claims.c and lib/rpm/rpm_check.c:
+ * kind and names, arrays that belong together.
  */
 #include "tests/unit/rpm_builder.h"
 

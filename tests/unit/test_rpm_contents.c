@@ -1,5 +1,5 @@
 /*
- * rpm_check_contents of lib/rpm.h: payloads that have the digest that the
+ * rpm_check_contents of lib/rpm/rpm.h: payloads that have the digest that the
  * header says, and are no payloads all the same.
  */
 #include "tests/unit/rpm_builder.h"

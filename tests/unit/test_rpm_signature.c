@@ -1,5 +1,5 @@
 /*
- * The signature header, lib/rpm.h: signatures put in, found again, removed.
+ * The signature header, lib/rpm/rpm.h: signatures put in, found again, removed.
  */
 #include "tests/unit/rpm_builder.h"
 

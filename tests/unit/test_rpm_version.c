@@ -1,11 +1,11 @@
 /*
- * The order of versions, lib/rpm.h. The results are those of rpm 4.18:
+ * The order of versions, lib/rpm/rpm.h. The results are those of rpm 4.18:
  * rpm --eval '%{lua: print(rpm.vercmp("a", "b"))}'
  */
 #include "tests/unit/support.h"
 
-#include "lib/mem.h"
-#include "lib/rpm.h"
+#include "lib/base/mem.h"
+#include "lib/rpm/rpm.h"
 
 struct row {
 	const char *a;

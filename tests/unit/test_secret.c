@@ -1,12 +1,12 @@
 /*
- * lib/secret.h.
+ * lib/sys/secret.h.
  */
 #include "tests/unit/support.h"
 
 #include <sys/resource.h>
 
-#include "lib/mem.h"
-#include "lib/secret.h"
+#include "lib/base/mem.h"
+#include "lib/sys/secret.h"
 
 static void
 put_secret(const char *text, size_t n, mode_t mode)

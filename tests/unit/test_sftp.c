@@ -1,6 +1,6 @@
 /*
- * lib/sftp.h, against OpenSSH's sftp-server at the other end of a socket, and
- * against one in this process that answers by heart, or nonsense.
+ * lib/ssh/sftp.h, against OpenSSH's sftp-server at the other end of a socket,
+ * and against one in this process that answers by heart, or nonsense.
  */
 #include "tests/unit/support.h"
 
@@ -9,10 +9,10 @@
 #include <stdatomic.h>
 #include <sys/socket.h>
 
-#include "lib/cleanup.h"
-#include "lib/mem.h"
-#include "lib/sftp.h"
-#include "lib/sftp_packet.h"
+#include "lib/base/mem.h"
+#include "lib/ssh/sftp.h"
+#include "lib/ssh/sftp_packet.h"
+#include "lib/sys/cleanup.h"
 
 #define SERVER "/usr/lib/openssh/sftp-server"
 #define CHUNK ((size_t)255 << 10)

@@ -1,12 +1,12 @@
 /*
- * Parts of lib/upload.h that need no other side: what is asked of a shell and
- * what is believed of its answer, and which piece comes next. The whole of it
- * is tested in tests/e2e/scp*.sh, against sshd.
+ * Parts of lib/drop/upload.h that need no other side: what is asked of a shell
+ * and what is believed of its answer, and which piece comes next. The whole of
+ * it is tested in tests/e2e/scp*.sh, against sshd.
  */
 #include "tests/unit/support.h"
 
-#include "lib/mem.h"
-#include "lib/upload_parts.h"
+#include "lib/base/mem.h"
+#include "lib/drop/upload_parts.h"
 
 #define PIECE ((size_t)UPLOAD_PIECE)
 

@@ -1,0 +1,148 @@
+#include "distribute-packages/apt/apt_release.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/path.h"
+#include "lib/deb/control.h"
+
+/* In the order in which dak and apt-ftparchive write them. */
+static const struct {
+	const char *field;
+	const char *key;
+} identity[] = {
+	{"Origin", "origin"}, {"Label", "label"}, {"Codename", "codename"},
+};
+
+static void
+add_field(struct buf *text, const char *name, const char *value)
+{
+	if (value != NULL && value[0] != '\0')
+		buf_addf(text, "%s: %s\n", name, value);
+}
+
+static void
+add_dates(struct buf *text, int64_t date, int64_t valid_for)
+{
+	char rfc1123[RFC1123_SIZE];
+
+	tree_format_rfc1123(date, rfc1123);
+	buf_addf(text, "Date: %s\n", rfc1123);
+	if (valid_for > 0) {
+		tree_format_rfc1123(date + valid_for, rfc1123);
+		buf_addf(text, "Valid-Until: %s\n", rfc1123);
+	}
+}
+
+static int
+add_files(const struct suite *s, const struct tree *t, struct buf *text,
+    struct err *e)
+{
+	char *prefix = mem_format("apt/dists/%s/", s->name), hex[HASH_HEX];
+	const struct manifest_entry *f, *end;
+	uint64_t size;
+	int status = 0;
+
+	buf_str(text, "SHA256:\n");
+	end = t->manifest->v + t->manifest->n;
+	for (f = t->manifest->v; f < end && status == 0; f++) {
+		if (!path_starts_with(f->path, prefix) ||
+		    (!path_ends_with(f->path, "/Packages") &&
+		    !path_ends_with(f->path, "/Packages.gz")))
+			continue;
+		status = tree_size(t, f, &size, e);
+		hash_hex(f->sha256, hex);
+		buf_addf(text, " %s %" PRIu64 " %s\n", hex, size,
+		    f->path + strlen(prefix));
+	}
+	free(prefix);
+	return status;
+}
+
+int
+apt_release_write(const struct suite *s, const struct conf *conf,
+    int64_t date, const struct tree *t, struct buf *text, struct err *e)
+{
+	const char *description = conf_get(conf, s->section, "description");
+	size_t i;
+
+	add_field(text, "Origin", conf_get(conf, s->section, "origin"));
+	add_field(text, "Label", conf_get(conf, s->section, "label"));
+	add_field(text, "Suite", s->name);
+	add_field(text, "Codename", conf_get(conf, s->section, "codename"));
+	add_dates(text, date, conf_duration(conf, s->section, "valid-for"));
+	add_field(text, "Acquire-By-Hash", "yes");
+	buf_str(text, "Architectures:");
+	for (i = 0; i < s->architectures.n; i++)
+		buf_addf(text, " %s", s->architectures.v[i]);
+	buf_str(text, "\nComponents: main\n");
+	if (description != NULL)
+		add_field(text, "Description", description);
+	else
+		buf_addf(text, "Description: %s packages, %s\n",
+		    conf_get(conf, "repository", "prefix"), s->name);
+	return add_files(s, t, text, e);
+}
+
+static bool
+is_date(const char *line)
+{
+	return path_starts_with(line, "Date: ") ||
+	    path_starts_with(line, "Valid-Until: ");
+}
+
+/* The text without its dates. */
+static char *
+undated(const char *p, size_t n)
+{
+	const char *end = p + n, *newline;
+	struct buf kept = BUF_INIT;
+	char *line;
+
+	while (p < end) {
+		newline = memchr(p, '\n', (size_t)(end - p));
+		newline = newline ? newline + 1 : end;
+		line = mem_dupn(p, (size_t)(newline - p));
+		if (!is_date(line))
+			buf_str(&kept, line);
+		free(line);
+		p = newline;
+	}
+	return buf_take(&kept);
+}
+
+bool
+apt_release_same(const char *a, size_t n, const char *b, size_t m)
+{
+	char *x = undated(a, n), *y = undated(b, m);
+	bool same = strcmp(x, y) == 0;
+
+	free(x);
+	free(y);
+	return same;
+}
+
+int
+apt_release_check_fields(const struct suite *s, const struct conf *conf,
+    const char *text, size_t n, struct err *e)
+{
+	const char *wanted;
+	char *published;
+	int status = 0;
+	size_t i;
+
+	for (i = 0; i < COUNT(identity) && status == 0; i++) {
+		wanted = conf_get(conf, s->section, identity[i].key);
+		published = control_get(text, text + n, identity[i].field);
+		if (strcmp(wanted ? wanted : "", published ? published : ""))
+			status = err_set(e, ERR_CONFIG, "suite '%s' is "
+			    "published with %s '%s', the configuration has "
+			    "'%s': every apt client would refuse the suite "
+			    "(--change-release-fields, if that is meant)",
+			    s->name, identity[i].field,
+			    published ? published : "", wanted ? wanted : "");
+		free(published);
+	}
+	return status;
+}

@@ -1,0 +1,137 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "distribute-packages/suite.h"
+#include "lib/deb/control.h"
+
+bool
+pkg_fits(const struct pkg *p, const char *architecture)
+{
+	if (p->format != FORMAT_DEB)
+		return false;
+	return strcmp(p->architecture, architecture) == 0 ||
+	    strcmp(p->architecture, "all") == 0;
+}
+
+static const char *
+keep_value(struct suite *s, const struct field *f)
+{
+	return arena_dupn(&s->strings, f->value, f->value_n);
+}
+
+static int
+read_stanza(struct suite *s, const char *from, const char *to, struct err *e)
+{
+	struct pkg p = {.format = FORMAT_DEB,
+	    .entries = {{from, (size_t)(to - from)}}};
+	bool has_hash = false;
+	struct field f;
+	int status;
+
+	while ((status = control_next(&from, to, &f, e)) > 0) {
+		if (field_is(&f, "Package"))
+			p.name = keep_value(s, &f);
+		else if (field_is(&f, "Version"))
+			p.version = keep_value(s, &f);
+		else if (field_is(&f, "Architecture"))
+			p.architecture = keep_value(s, &f);
+		else if (field_is(&f, "Filename"))
+			p.path = arena_format(&s->strings, "apt/%.*s",
+			    (int)f.value_n, f.value);
+		else if (field_is(&f, "Size"))
+			p.size = strtoull(f.value, NULL, 10);
+		else if (field_is(&f, "SHA256") && f.value_n == 2 * HASH_SIZE)
+			has_hash = hash_parse(f.value, p.sha256);
+	}
+	if (status < 0)
+		return -1;
+	if (!p.name || !p.version || !p.architecture || !p.path || !has_hash)
+		return err_set(e, ERR_DATA, "incomplete stanza");
+	*suite_append(s) = p;
+	return 0;
+}
+
+static int
+read_index(struct suite *s, const struct tree *t, const char *architecture,
+    struct err *e)
+{
+	char *path = mem_format("apt/dists/%s/main/binary-%s/Packages",
+	    s->name, architecture);
+	struct fs_map *map = &s->maps[s->n_maps];
+	const char *p, *end, *from, *to;
+	int status = 0;
+
+	if (manifest_find(t->manifest, path) == NULL)
+		goto out;	/* an architecture that is new */
+	status = tree_map(t, path, map, e);
+	if (status < 0)
+		goto out;
+	s->n_maps++;
+	for (p = map->p, end = p + map->n; status == 0 &&
+	    control_next_stanza(&p, end, &from, &to);)
+		status = read_stanza(s, from, to, e);
+	if (status < 0)
+		err_wrap(e, "'%s'", path);
+out:
+	free(path);
+	return status;
+}
+
+/* Packages of an architecture that the configuration no longer has. */
+static int
+check_orphans(const struct suite *s, const struct tree *t, struct err *e)
+{
+	char *prefix = mem_format("apt/dists/%s/main/binary-", s->name);
+	char *architecture;
+	int status = 0;
+	size_t i;
+
+	for (i = 0; i < t->manifest->n && status == 0; i++) {
+		architecture = suite_component(t->manifest->v[i].path, prefix,
+		    "/Packages");
+		if (architecture != NULL &&
+		    !strv_has(&s->architectures, architecture))
+			status = err_set(e, ERR_CONFIG, "[%s] architectures "
+			    "lacks '%s', which is published", s->section,
+			    architecture);
+		free(architecture);
+	}
+	free(prefix);
+	return status;
+}
+
+int
+apt_index_read(struct suite *s, const struct tree *t, struct err *e)
+{
+	char *path = mem_format("apt/dists/%s/Release", s->name);
+	size_t i;
+
+	s->has_apt |= manifest_find(t->manifest, path) != NULL;
+	free(path);
+	if (check_orphans(s, t, e) < 0)
+		return -1;
+	s->maps = mem_zero(s->architectures.n, sizeof(*s->maps));
+	for (i = 0; i < s->architectures.n; i++)
+		if (read_index(s, t, s->architectures.v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+void
+apt_index_write(const struct suite *s, const char *architecture,
+    struct out *o)
+{
+	const struct span *stanza;
+	const struct pkg *p;
+
+	for (p = s->v; p < s->v + s->n; p++) {
+		if (!pkg_fits(p, architecture))
+			continue;
+		stanza = &p->entries[0];
+		out_add(o, stanza->p, stanza->n);
+		/* the last line of a file may lack its newline */
+		if (stanza->p[stanza->n - 1] != '\n')
+			out_str(o, "\n");
+		out_str(o, "\n");
+	}
+}

@@ -1,0 +1,263 @@
+#include "lib/data/archive.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "lib/base/mem.h"
+
+struct unpack {
+	struct archive *archive;
+	enum unpack_format format;
+	enum unpack_filter filter;
+	unpack_source *source;
+	void *arg;
+	struct err source_failed;
+};
+
+static la_ssize_t
+read_source(struct archive *a, void *arg, const void **chunk)
+{
+	struct unpack *u = arg;
+	ssize_t n = u->source(u->arg, chunk, &u->source_failed);
+
+	if (n < 0)
+		archive_set_error(a, EIO, "read failed");
+	return n;
+}
+
+static void
+restrict_to(struct archive *a, enum unpack_format format,
+    enum unpack_filter filter)
+{
+	switch (format) {
+	case UNPACK_AR:
+		archive_read_support_format_ar(a);
+		break;
+	case UNPACK_TAR:
+		archive_read_support_format_tar(a);
+		break;
+	case UNPACK_CPIO:
+		archive_read_support_format_cpio(a);
+		break;
+	case UNPACK_STREAM:
+		archive_read_support_format_raw(a);
+		break;
+	}
+	switch (filter) {
+	case UNPACK_PLAIN:
+		break;
+	case UNPACK_XZ:
+		archive_read_support_filter_xz(a);
+		break;
+	case UNPACK_ZSTD:
+		archive_read_support_filter_zstd(a);
+		break;
+	case UNPACK_BZIP2:
+		archive_read_support_filter_bzip2(a);
+		break;
+	case UNPACK_LZMA:
+		archive_read_support_filter_lzma(a);
+		break;
+	}
+}
+
+struct unpack *
+unpack_open(enum unpack_format format, enum unpack_filter filter,
+    unpack_source *source, void *arg)
+{
+	struct unpack *u = mem_zero(1, sizeof(*u));
+
+	u->format = format;
+	u->filter = filter;
+	u->source = source;
+	u->arg = arg;
+	u->archive = archive_read_new();
+	if (u->archive == NULL)
+		abort();
+	restrict_to(u->archive, format, filter);
+	/* A failure shows itself at the first unpack_next. */
+	(void)archive_read_open(u->archive, u, NULL, read_source, NULL);
+	return u;
+}
+
+static int
+unpack_failed(struct unpack *u, struct err *e)
+{
+	const char *text = archive_error_string(u->archive);
+
+	if (u->source_failed.kind != ERR_NONE) {
+		*e = u->source_failed;
+		return -1;
+	}
+	return err_set(e, ERR_DATA, "%s", text ? text : "damaged archive");
+}
+
+/* libarchive peels off as many layers as it finds: just one is meant. */
+static bool
+has_right_filter(const struct unpack *u)
+{
+	static const int codes[] = {ARCHIVE_FILTER_NONE, ARCHIVE_FILTER_XZ,
+	    ARCHIVE_FILTER_ZSTD, ARCHIVE_FILTER_BZIP2, ARCHIVE_FILTER_LZMA};
+	int layers = u->filter == UNPACK_PLAIN ? 1 : 2;
+
+	return archive_filter_count(u->archive) == layers &&
+	    archive_filter_code(u->archive, 0) == codes[u->filter];
+}
+
+int
+unpack_next(struct unpack *u, struct member *m, struct err *e)
+{
+	struct archive_entry *entry;
+	int status = archive_read_next_header(u->archive, &entry);
+	const char *path;
+
+	if (u->source_failed.kind != ERR_NONE)
+		return unpack_failed(u, e);
+	if (status == ARCHIVE_EOF)
+		return 0;
+	if (status != ARCHIVE_OK)
+		return unpack_failed(u, e);
+	if (!has_right_filter(u))
+		return err_set(e, ERR_DATA, "not compressed as its name says");
+	path = archive_entry_pathname(entry);
+	if (path == NULL || (u->format != UNPACK_STREAM &&
+	    archive_entry_size(entry) < 0))
+		return err_set(e, ERR_DATA, "archive member without a name");
+	m->path = path;
+	m->size = (uint64_t)archive_entry_size(entry);
+	m->type = MEMBER_OTHER;
+	m->hard_link = archive_entry_hardlink(entry);
+	m->is_symbolic_link = archive_entry_filetype(entry) == AE_IFLNK;
+	if (m->hard_link != NULL)
+		return 1;
+	if (archive_entry_filetype(entry) == AE_IFREG)
+		m->type = MEMBER_FILE;
+	else if (archive_entry_filetype(entry) == AE_IFDIR)
+		m->type = MEMBER_DIR;
+	return 1;
+}
+
+uint64_t
+unpack_position(const struct unpack *u)
+{
+	la_int64_t at = archive_read_header_position(u->archive);
+
+	return at > 0 ? (uint64_t)at : 0;
+}
+
+ssize_t
+unpack_read(struct unpack *u, void *p, size_t n, struct err *e)
+{
+	la_ssize_t got = archive_read_data(u->archive, p, n);
+
+	return got < 0 ? unpack_failed(u, e) : (ssize_t)got;
+}
+
+void
+unpack_close(struct unpack *u)
+{
+	if (u == NULL)
+		return;
+	archive_read_free(u->archive);
+	free(u);
+}
+
+struct tar {
+	struct archive *archive;
+	struct archive_entry *entry;
+	struct out *next;
+	int64_t date;
+	struct err failed;
+	bool is_discarded;
+};
+
+static la_ssize_t
+write_next(struct archive *a, void *arg, const void *data, size_t n)
+{
+	struct tar *t = arg;
+
+	(void)a;
+	if (!t->is_discarded)
+		out_add(t->next, data, n);
+	return (la_ssize_t)n;
+}
+
+static void
+note_failure(struct tar *t, int status)
+{
+	if (status != ARCHIVE_OK && t->failed.kind == ERR_NONE)
+		err_set(&t->failed, ERR_IO, "write tar: %s",
+		    archive_error_string(t->archive));
+}
+
+struct tar *
+tar_open(struct out *next, int64_t date)
+{
+	struct tar *t = mem_zero(1, sizeof(*t));
+
+	t->next = next;
+	t->date = date;
+	t->archive = archive_write_new();
+	t->entry = archive_entry_new();
+	if (t->archive == NULL || t->entry == NULL)
+		abort();
+	/* POSIX pax, extended headers only where ustar cannot say it */
+	archive_write_set_format_pax_restricted(t->archive);
+	archive_write_set_bytes_in_last_block(t->archive, 1);
+	note_failure(t, archive_write_open(t->archive, t, NULL, write_next,
+	    NULL));
+	return t;
+}
+
+void
+tar_add_header(struct tar *t, const char *path, uint64_t size)
+{
+	archive_entry_clear(t->entry);
+	archive_entry_set_pathname(t->entry, path);
+	archive_entry_set_size(t->entry, (la_int64_t)size);
+	archive_entry_set_filetype(t->entry, AE_IFREG);
+	archive_entry_set_perm(t->entry, 0644);
+	archive_entry_set_mtime(t->entry, (time_t)t->date, 0);
+	note_failure(t, archive_write_header(t->archive, t->entry));
+}
+
+void
+tar_add_data(struct tar *t, const void *data, size_t n)
+{
+	if (t->failed.kind == ERR_NONE &&
+	    archive_write_data(t->archive, data, n) != (la_ssize_t)n)
+		note_failure(t, ARCHIVE_FATAL);
+}
+
+void
+tar_discard(struct tar *t)
+{
+	if (t == NULL)
+		return;
+	/* Closing writes the end of the archive: to nowhere by now. */
+	t->is_discarded = true;
+	archive_write_free(t->archive);
+	archive_entry_free(t->entry);
+	out_discard(t->next);
+	free(t);
+}
+
+int
+tar_commit(struct tar *t, struct err *e)
+{
+	int status = 0;
+
+	if (t->failed.kind == ERR_NONE)
+		note_failure(t, archive_write_close(t->archive));
+	if (t->failed.kind != ERR_NONE) {
+		*e = t->failed;
+		status = -1;
+	} else {
+		status = out_commit(t->next, e);
+		t->next = NULL;
+	}
+	tar_discard(t);
+	return status;
+}

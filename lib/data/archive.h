@@ -1,0 +1,81 @@
+/*
+ * Reading ar, tar and cpio archives and compressed streams, writing tar: by
+ * libarchive, which is restricted to just the one that is asked for.
+ *
+ *	struct unpack *u = unpack_open(UNPACK_TAR, UNPACK_PLAIN, more, arg);
+ *	while ((status = unpack_next(u, &member, e)) > 0)
+ *		n = unpack_read(u, chunk, size, e);
+ *	unpack_close(u);
+ *
+ * Members' names and sizes are what the archive says: check them.
+ */
+#ifndef LIB_DATA_ARCHIVE_H
+#define LIB_DATA_ARCHIVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/base/err.h"
+#include "lib/data/out.h"
+
+enum unpack_format {
+	UNPACK_AR,
+	UNPACK_TAR,
+	UNPACK_CPIO,	/* what an rpm holds, if no file is beyond 4 GiB */
+	UNPACK_STREAM	/* no archive: one member, the whole unpacked stream */
+};
+
+enum unpack_filter {
+	UNPACK_PLAIN,	/* gzip: lib/gunzip, which compares its checksum */
+	UNPACK_XZ,
+	UNPACK_ZSTD,
+	UNPACK_BZIP2,
+	UNPACK_LZMA
+};
+
+enum member_type {
+	MEMBER_FILE,
+	MEMBER_DIR,
+	MEMBER_OTHER	/* a link, a device, a fifo */
+};
+
+struct member {
+	const char *path;	/* valid until the next call */
+	uint64_t size;
+	enum member_type type;
+	const char *hard_link;	/* the name that it is one to, or NULL */
+	bool is_symbolic_link;
+};
+
+/*
+ * Returns the number of bytes at *chunk (valid until the next call), 0 at
+ * the end, -1 with *e set.
+ */
+typedef ssize_t unpack_source(void *arg, const void **chunk, struct err *e);
+
+struct unpack *unpack_open(enum unpack_format format,
+    enum unpack_filter filter, unpack_source *source, void *arg);
+/* 1 and *m; 0 at the end of the archive; -1. */
+int unpack_next(struct unpack *u, struct member *m, struct err *e);
+/*
+ * Bytes of the archive before the member that was asked for last; where there
+ * was none, before the mark of its end. Of an archive that is not packed.
+ */
+uint64_t unpack_position(const struct unpack *u);
+/* Bytes of the member into p, 0 at its end, -1. */
+ssize_t unpack_read(struct unpack *u, void *p, size_t n, struct err *e);
+void unpack_close(struct unpack *u);	/* accepts NULL */
+
+/*
+ * A tar archive into an output chain, which is given away: tar_commit commits
+ * and tar_discard discards it too. Owner 0, mode 0644, all times `date`.
+ */
+struct tar *tar_open(struct out *next, int64_t date);
+void tar_add_header(struct tar *t, const char *path, uint64_t size);
+void tar_add_data(struct tar *t, const void *data, size_t n);
+int tar_commit(struct tar *t, struct err *e);
+void tar_discard(struct tar *t);	/* accepts NULL */
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * What a package installs, opened to its end: only so is it seen that a
+ * stream is damaged, or an archive ends early, before a user's dpkg or rpm
+ * sees it.
+ */
+#ifndef LIB_DATA_CONTENTS_H
+#define LIB_DATA_CONTENTS_H
+
+#include "lib/base/err.h"
+#include "lib/data/archive.h"
+#include "lib/data/hash.h"
+#include "lib/data/stream.h"
+
+struct contents {
+	enum unpack_format format;	/* UNPACK_TAR, UNPACK_CPIO */
+	enum stream_kind packing;
+	unpack_source *source;		/* of the packed bytes */
+	void *arg;
+	struct hash *hash;		/* NULL, or gets all unpacked bytes */
+};
+
+/*
+ * Unpacks all of it, to nowhere, in bounded memory. ERR_DATA where the stream
+ * or the archive is damaged, ends early, or has something after its end; for
+ * a member whose name, or the name that it is a hard link to, is absolute or
+ * climbs; and for a device, a fifo and whatever else is no file, directory or
+ * link.
+ */
+int contents_check(const struct contents *c, struct err *e);
+
+#endif

@@ -1,0 +1,179 @@
+#include "lib/drop/drop.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "lib/base/path.h"
+#include "lib/sys/fs.h"
+
+#define PART ".part"
+
+/* The part of name after "prefix.", if it is one word without a dot. */
+static const char *
+unique_part(const char *name, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	if (strncmp(name, prefix, n) != 0 || name[n] != '.' ||
+	    name[n + 1] == '\0' || strchr(name + n + 1, '.') != NULL)
+		return NULL;
+	return name + n + 1;
+}
+
+static bool
+is_complete(int inbox, const char *name)
+{
+	char *sums = mem_format("%s/" MANIFEST_NAME, name);
+	struct stat st;
+	bool complete = !path_ends_with(name, PART) && path_is_name(name) &&
+	    fstatat(inbox, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISDIR(st.st_mode) && fs_exists(inbox, sums);
+
+	free(sums);
+	return complete;
+}
+
+static bool
+is_newer(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec :
+	    a->tv_nsec >= b->tv_nsec;
+}
+
+char *
+drop_find_packages(int inbox, const char *release, const char *build,
+    struct err *e)
+{
+	char *prefix = mem_format("%s.%s", release, build), *found = NULL;
+	struct timespec newest = {0, 0};
+	struct strv names = STRV_INIT;
+	struct stat st;
+	size_t i;
+
+	if (fs_list(inbox, &names, e) < 0)
+		goto out;
+	for (i = 0; i < names.n; i++) {
+		if (unique_part(names.v[i], prefix) == NULL ||
+		    !is_complete(inbox, names.v[i]) ||
+		    fstatat(inbox, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		/* same time: the later name, so that the choice is one */
+		if (found != NULL && !is_newer(&st.st_mtim, &newest))
+			continue;
+		free(found);
+		found = mem_dup(names.v[i]);
+		newest = st.st_mtim;
+	}
+out:
+	strv_clear(&names);
+	free(prefix);
+	return found;
+}
+
+static int
+check_listed(int dir, const struct manifest *m, struct err *e)
+{
+	struct strv names = STRV_INIT;
+	int status = fs_list(dir, &names, e);
+	size_t i;
+
+	for (i = 0; i < names.n && status == 0; i++)
+		if (strcmp(names.v[i], MANIFEST_NAME) != 0 &&
+		    manifest_find(m, names.v[i]) == NULL)
+			status = err_set(e, ERR_DATA, "'%s' is not in its "
+			    MANIFEST_NAME, names.v[i]);
+	strv_clear(&names);
+	return status;
+}
+
+int
+drop_open_packages(int inbox, const char *name, struct manifest *m,
+    struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int dir = fs_open_subdir(inbox, name, e);
+
+	if (dir < 0)
+		return -1;
+	if (fs_read(dir, MANIFEST_NAME, MANIFEST_LIMIT, &text, e) < 0 ||
+	    manifest_parse(m, buf_cstr(&text), text.n, false, MANIFEST_NAME,
+	    e) < 0 || check_listed(dir, m, e) < 0) {
+		err_wrap(e, "drop '%s'", name);
+		close(dir);
+		dir = -1;
+	}
+	buf_clear(&text);
+	return dir;
+}
+
+/* "generation.7.x1": 7; 0 for anything else. */
+static uint64_t
+generation_serial(const char *name)
+{
+	static const char prefix[] = "generation.";
+	const char *number, *dot;
+	size_t n;
+
+	if (!path_starts_with(name, prefix))
+		return 0;
+	number = name + strlen(prefix);
+	n = strspn(number, "0123456789");
+	dot = number + n;
+	if (n == 0 || n > 18 || number[0] == '0' || *dot != '.' ||
+	    dot[1] == '\0' || strchr(dot + 1, '.') != NULL)
+		return 0;
+	return strtoull(number, NULL, 10);
+}
+
+static int
+by_serial(const void *a, const void *b)
+{
+	const struct drop *x = a, *y = b;
+
+	if (x->serial != y->serial)
+		return x->serial < y->serial ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+int
+drop_list_generations(int inbox, struct drop **drops, size_t *n,
+    struct err *e)
+{
+	struct strv names = STRV_INIT;
+	uint64_t serial;
+	size_t i;
+
+	*drops = NULL;
+	*n = 0;
+	if (fs_list(inbox, &names, e) < 0) {
+		strv_clear(&names);
+		return -1;
+	}
+	for (i = 0; i < names.n; i++) {
+		serial = generation_serial(names.v[i]);
+		if (serial == 0 || !is_complete(inbox, names.v[i]))
+			continue;
+		*drops = mem_resize(*drops, *n + 1, sizeof(**drops));
+		(*drops)[*n].serial = serial;
+		(*drops)[*n].name = mem_dup(names.v[i]);
+		++*n;
+	}
+	strv_clear(&names);
+	if (*n > 1)
+		qsort(*drops, *n, sizeof(**drops), by_serial);
+	return 0;
+}
+
+void
+drop_list_free(struct drop *drops, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		free(drops[i].name);
+	free(drops);
+}

@@ -1,0 +1,75 @@
+/*
+ * The configuration of all four tools: one INI file, one table of what may
+ * stand in it (conf_schema.c), and overrides from the command line.
+ *
+ *	struct conf *c = conf_load(file, overrides, e);
+ *	const char *root = conf_get(c, "deploy", "root");
+ *	conf_free(c);
+ *
+ * A section that has a name is written with it: conf_get(c, "suite stable",
+ * "origin"). Strings belong to the configuration.
+ */
+#ifndef LIB_FRAME_CONF_H
+#define LIB_FRAME_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+
+enum conf_type {
+	CONF_TEXT,
+	CONF_WORD,	/* no blanks */
+	CONF_LIST,	/* words separated by blanks */
+	CONF_NUMBER,	/* 0 to 999999999 */
+	CONF_DURATION,	/* 90, 90s, 15m, 6h, 7d, 2w */
+	CONF_PATH,	/* "~/" is the home directory */
+	CONF_URL,	/* http:// or https:// */
+	CONF_CHOICE	/* one of the words in `choices` */
+};
+
+struct conf_key {
+	const char *section;	/* "suite NAME": a section with a name */
+	const char *key;
+	enum conf_type type;
+	const char *value;	/* the default; NULL: none */
+	const char *choices;
+};
+
+/* Ends with a row whose section is NULL. */
+extern const struct conf_key conf_schema[];
+
+/*
+ * Reads file, else $VEILID_CICD_CONF, else ~/.config/veilid-cicd.conf, else
+ * /etc/veilid-cicd.conf, else nothing. Overrides are "SECTION.KEY=VALUE".
+ * Every mistake is an error of kind ERR_CONFIG with file and line.
+ */
+struct conf *conf_load(const char *file, const struct strv *overrides,
+    struct err *e);
+void conf_free(struct conf *c);	/* accepts NULL */
+
+/* The value, or its default, or NULL where it has none. */
+const char *conf_get(const struct conf *c, const char *section,
+    const char *key);
+/* The same; ERR_CONFIG that names the key where there is no value. */
+const char *conf_need(const struct conf *c, const char *section,
+    const char *key, struct err *e);
+/* The value with "~" replaced, yours; NULL where there is none. */
+char *conf_path(const struct conf *c, const char *section, const char *key);
+uint64_t conf_number(const struct conf *c, const char *section,
+    const char *key);
+/* In seconds; 0 where there is none. */
+int64_t conf_duration(const struct conf *c, const char *section,
+    const char *key);
+/* Appends the words of a list. */
+void conf_list(const struct conf *c, const char *section, const char *key,
+    struct strv *words);
+/* Appends the names of the sections "kind NAME" that the file has. */
+void conf_names(const struct conf *c, const char *kind, struct strv *names);
+
+/* "15m" in seconds; false for anything else. */
+bool conf_parse_duration(const char *text, int64_t *seconds);
+
+#endif

@@ -1,0 +1,29 @@
+/*
+ * A throw-away home directory for gpg: in memory (tmpfs), its agent stopped
+ * and its files gone at every kind of end. A small process of its own, the
+ * keeper, waits for the end of this one and clears up: also after kill -9.
+ * What a keeper that was killed too has left, the next keyring_open removes.
+ *
+ * keyring_open forks: call it while the process has one thread.
+ */
+#ifndef LIB_PGP_KEYRING_H
+#define LIB_PGP_KEYRING_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "lib/base/err.h"
+
+struct keyring {
+	char *home;	/* GNUPGHOME; NULL while closed */
+	pid_t keeper;
+	int alive;	/* the keeper acts when the last copy is closed */
+};
+#define KEYRING_INIT {NULL, 0, -1}
+
+/* Without secrets, gpg starts no agent. */
+int keyring_open(struct keyring *k, bool has_secrets, struct err *e);
+/* Returns when agent and files are gone. Accepts what was never opened. */
+void keyring_close(struct keyring *k);
+
+#endif

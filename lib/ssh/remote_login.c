@@ -1,0 +1,243 @@
+#include <libssh/libssh.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/ssh/remote_parts.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/log.h"
+#include "lib/sys/secret.h"
+
+#define MAX_OFFERS 5	/* sshd hangs up at the sixth: MaxAuthTries */
+
+struct login {
+	struct remote *r;
+	const struct remote_target *target;
+	struct strv wanted;	/* keys that only the agent can use */
+	struct buf offered;	/* for the message */
+	size_t left;		/* how many more may be offered */
+};
+
+/* 1 for in, 0 for no, -1 for what another key cannot help. */
+static int
+judge_answer(struct login *l, int answer, struct err *e)
+{
+	ssh_session s = l->r->session;
+	const char *why = ssh_get_error(s);
+
+	if (answer == SSH_AUTH_SUCCESS)
+		return 1;
+	if (answer == SSH_AUTH_DENIED)
+		return 0;
+	if (answer == SSH_AUTH_PARTIAL)
+		return err_set(e, ERR_REFUSED, "a key is not enough to log "
+		    "in there");
+	if (ssh_is_connected(s) ||
+	    strstr(why, "Too many authentication failures") != NULL)
+		return err_set(e, ERR_REFUSED, "log in with%s: %s",
+		    buf_cstr(&l->offered), why);
+	return remote_cut(l->r, "log in", e);
+}
+
+static int
+offer_key(struct login *l, const char *path, ssh_key key, struct err *e)
+{
+	char *fingerprint = remote_fingerprint(key);
+	int answer;
+
+	buf_addf(&l->offered, "%s '%s' (%s)", l->offered.n > 0 ? "," : "",
+	    path, fingerprint);
+	free(fingerprint);
+	l->left--;
+	while ((answer = ssh_userauth_publickey(l->r->session, NULL, key)) ==
+	    SSH_AUTH_AGAIN)
+		if (remote_wait(l->r, e) < 0)
+			return err_wrap(e, "log in");
+	return judge_answer(l, answer, e);
+}
+
+static int
+offer_agent(struct login *l, bool only_wanted, struct err *e)
+{
+	struct remote *r = l->r;
+	int answer;
+
+	r->agent = remote_agent_open(&l->wanted, only_wanted, l->left,
+	    r->deadline);
+	if (r->agent == NULL)
+		return 0;
+	buf_addf(&l->offered, "%s %zu of the ssh-agent's keys",
+	    l->offered.n > 0 ? "," : "", remote_agent_count(r->agent));
+	if (ssh_set_agent_socket(r->session,
+	    remote_agent_take_fd(r->agent)) != SSH_OK)
+		return remote_cut(r, "ask the ssh-agent", e);
+	while ((answer = ssh_userauth_agent(r->session, NULL)) ==
+	    SSH_AUTH_AGAIN)
+		if (remote_wait(r, e) < 0)
+			return err_wrap(e, "log in by the ssh-agent");
+	remote_agent_close(r->agent);
+	r->agent = NULL;
+	if (cleanup_check(e) < 0)
+		return -1;
+	return judge_answer(l, answer, e);
+}
+
+/* A key with a passphrase asks for it: nobody is there to answer. */
+static int
+note_question(const char *prompt, char *answer, size_t n, int echo,
+    int verify, void *arg)
+{
+	(void)prompt;
+	(void)answer;
+	(void)n;
+	(void)echo;
+	(void)verify;
+	*(bool *)arg = true;
+	return -1;
+}
+
+/*
+ * The key of a private file. NULL without an error where it is locked by a
+ * passphrase: then its public half is noted, for the agent.
+ */
+static ssh_key
+load_key(struct login *l, const char *path, struct err *e)
+{
+	struct secret s = SECRET_INIT;
+	bool is_locked = false;
+	ssh_key key = NULL;
+	char *text = NULL;
+
+	if (secret_read_file(&s, path, e) < 0)
+		return NULL;
+	if (ssh_pki_import_privkey_base64(s.p, NULL, note_question, &is_locked,
+	    &key) != SSH_OK)
+		key = NULL;
+	secret_clear(&s);
+	if (key != NULL)
+		return key;
+	if (!is_locked) {
+		err_set(e, ERR_DATA, "'%s' is no secret key that libssh can "
+		    "read: ssh-keygen makes and converts them", path);
+		return NULL;
+	}
+	if (ssh_pki_import_pubkey_file(path, &key) == SSH_OK &&
+	    ssh_pki_export_pubkey_base64(key, &text) == SSH_OK)
+		strv_add(&l->wanted, text);
+	ssh_string_free_char(text);
+	ssh_key_free(key);
+	return NULL;
+}
+
+/* [..] identity-file: this key, by itself or by the agent, and no other. */
+static int
+login_named(struct login *l, const char *path, struct err *e)
+{
+	ssh_key key = load_key(l, path, e);
+	int status;
+
+	if (key == NULL && e->kind != ERR_NONE)
+		return -1;
+	if (key != NULL) {
+		status = offer_key(l, path, key, e);
+		ssh_key_free(key);
+		return status;
+	}
+	status = offer_agent(l, true, e);
+	if (status == 0 && l->offered.n == 0)
+		return err_set(e, ERR_REFUSED, "'%s' has a passphrase: it is "
+		    "of use only with an ssh-agent that holds it (ssh-add)",
+		    path);
+	return status;
+}
+
+/* A file that is not there, or not private, is passed over, as by ssh(1). */
+static int
+try_file(struct login *l, const char *path, struct err *e)
+{
+	struct err no = ERR_INIT;
+	ssh_key key = load_key(l, path, &no);
+	int status;
+
+	if (key == NULL) {
+		if (no.kind == ERR_SIGNAL) {
+			*e = no;
+			return -1;
+		}
+		if (no.kind != ERR_NONE && no.kind != ERR_MISSING)
+			log_warning("%s", no.text);
+		return 0;
+	}
+	status = offer_key(l, path, key, e);
+	ssh_key_free(key);
+	return status;
+}
+
+/*
+ * IdentityFile of ~/.ssh/config, of which libssh tells the first; what it
+ * names without one is the first of these.
+ */
+static int
+login_default(struct login *l, struct err *e)
+{
+	static const char *const others[] = {
+		"id_ed25519", "id_ecdsa", "id_rsa",
+	};
+	char *first = remote_get_option(l->r, SSH_OPTIONS_IDENTITY), *other;
+	const char *base = first != NULL ? path_base(first) : "";
+	bool is_default = false;
+	int status = 0;
+	size_t i;
+
+	for (i = 0; i < COUNT(others); i++)
+		is_default = is_default || strcmp(base, others[i]) == 0;
+	if (first != NULL && !is_default)
+		status = try_file(l, first, e);
+	for (i = 0; i < COUNT(others) && is_default && status == 0; i++) {
+		other = mem_format("%.*s%s", (int)(base - first), first,
+		    others[i]);
+		status = try_file(l, other, e);
+		free(other);
+	}
+	free(first);
+	return status != 0 ? status : offer_agent(l, false, e);
+}
+
+static int
+say_refused(const struct login *l, struct err *e)
+{
+	if (l->offered.n == 0)
+		return err_set(e, ERR_REFUSED, "there is no key to log in "
+		    "with: set [%s] identity-file, or start an ssh-agent",
+		    l->target->section != NULL ? l->target->section : "...");
+	return err_set(e, ERR_REFUSED, "the login is refused to%s",
+	    buf_cstr(&l->offered));
+}
+
+static void
+say_banner(struct remote *r)
+{
+	char *text = ssh_get_issue_banner(r->session);
+
+	if (text != NULL && *text != '\0')
+		log_detail("%s says: %s", r->name, text);
+	ssh_string_free_char(text);
+}
+
+int
+remote_login(struct remote *r, const struct remote_target *t, struct err *e)
+{
+	struct login l = {.r = r, .target = t, .left = MAX_OFFERS};
+	int status;
+
+	status = t->identity_file != NULL ?
+	    login_named(&l, t->identity_file, e) : login_default(&l, e);
+	if (status >= 0)
+		say_banner(r);
+	if (status == 0)
+		status = say_refused(&l, e);
+	strv_clear(&l.wanted);
+	buf_clear(&l.offered);
+	return status < 0 ? -1 : 0;
+}

@@ -1,0 +1,428 @@
+#include "lib/sys/fs.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+
+static int
+open_beneath(int dir, const char *path, uint64_t flags)
+{
+	struct open_how how = {
+		.flags = flags | O_CLOEXEC | O_NOFOLLOW,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+	};
+
+	return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
+}
+
+int
+fs_open_dir(const char *path, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_sys(e, "open directory '%s'", path);
+	return fd;
+}
+
+int
+fs_make_dir(const char *path, mode_t mode, struct err *e)
+{
+	char *copy = mem_dup(path), *p;
+	int fd = -1;
+
+	for (p = copy + 1; *p != '\0'; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		if (mkdir(copy, mode) < 0 && errno != EEXIST) {
+			err_sys(e, "make directory '%s'", copy);
+			goto out;
+		}
+		*p = '/';
+	}
+	if (mkdir(copy, mode) < 0 && errno != EEXIST) {
+		err_sys(e, "make directory '%s'", copy);
+		goto out;
+	}
+	fd = fs_open_dir(path, e);
+out:
+	free(copy);
+	return fd;
+}
+
+int
+fs_open(int dir, const char *path, struct err *e)
+{
+	struct stat st;
+	/* O_NONBLOCK: a fifo in a drop must not hold us */
+	int fd = open_beneath(dir, path, O_RDONLY | O_NONBLOCK);
+
+	if (fd < 0 && (errno == ELOOP || errno == ENXIO))
+		return err_set(e, ERR_DATA,
+		    "'%s' is not a regular file", path);
+	if (fd < 0)
+		return err_sys(e, "open '%s'", path);
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {
+		close(fd);
+		return err_set(e, ERR_DATA,
+		    "'%s' is not a regular file", path);
+	}
+	return fd;
+}
+
+int
+fs_open_subdir(int dir, const char *path, struct err *e)
+{
+	int fd = open_beneath(dir, path, O_RDONLY | O_DIRECTORY);
+
+	if (fd < 0)
+		return err_sys(e, "open directory '%s'", path);
+	return fd;
+}
+
+/* One more directory, its own parent being there. */
+static int
+make_subdir(int dir, const char *path, struct err *e)
+{
+	const char *base = path_base(path);
+	char parent[PATH_LIMIT + 1] = ".";
+	int fd, status = 0;
+
+	if (base > path) {
+		memcpy(parent, path, (size_t)(base - path) - 1);
+		parent[base - path - 1] = '\0';
+	}
+	fd = fs_open_subdir(dir, parent, e);
+	if (fd < 0)
+		return -1;
+	if (mkdirat(fd, base, 0755) < 0 && errno != EEXIST)
+		status = err_sys(e, "make directory '%s'", path);
+	close(fd);
+	return status;
+}
+
+int
+fs_make_parents(int dir, const char *path, struct err *e)
+{
+	char copy[PATH_LIMIT + 1], *p;
+	int fd;
+
+	if (strlen(path) > PATH_LIMIT)
+		return err_set(e, ERR_DATA, "path is too long: '%s'", path);
+	strcpy(copy, path);
+	p = strrchr(copy, '/');
+	if (p == NULL)
+		return 0;
+	*p = '\0';
+	fd = open_beneath(dir, copy, O_PATH | O_DIRECTORY);
+	if (fd < 0 && errno != ENOENT)
+		return err_sys(e, "open directory '%s'", copy);
+	if (fd < 0) {
+		for (p = copy; (p = strchr(p, '/')) != NULL; *p++ = '/') {
+			*p = '\0';
+			if (make_subdir(dir, copy, e) < 0)
+				return -1;
+		}
+		return make_subdir(dir, copy, e);
+	}
+	close(fd);
+	return 0;
+}
+
+bool
+fs_exists(int dir, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static int
+read_all(int fd, const char *path, size_t max, struct buf *b, struct err *e)
+{
+	ssize_t n;
+
+	while ((n = read(fd, buf_room(b, 65536), 65536)) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read '%s'", path);
+		b->n += (size_t)n;
+		b->p[b->n] = '\0';
+		if (b->n > max)
+			return err_set(e, ERR_DATA, "'%s' is larger than %zu "
+			    "bytes", path, max);
+	}
+	return 0;
+}
+
+int
+fs_read(int dir, const char *path, size_t max, struct buf *b, struct err *e)
+{
+	int fd = fs_open(dir, path, e), status;
+
+	if (fd < 0)
+		return -1;
+	status = read_all(fd, path, max, b, e);
+	close(fd);
+	return status;
+}
+
+int
+fs_read_path(const char *path, size_t max, struct buf *b, struct err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+
+	if (fd < 0)
+		return err_sys(e, "open '%s'", path);
+	status = read_all(fd, path, max, b, e);
+	close(fd);
+	return status;
+}
+
+int
+fs_write_all(int fd, const void *data, size_t n, const char *name,
+    struct err *e)
+{
+	const char *p = data;
+	ssize_t done;
+
+	while (n > 0) {
+		done = write(fd, p, n);
+		if (done < 0 && errno == EINTR)
+			continue;
+		if (done < 0)
+			return err_sys(e, "write '%s'", name);
+		p += done;
+		n -= (size_t)done;
+	}
+	return 0;
+}
+
+int
+fs_write(int dir, const char *name, const void *data, size_t n, mode_t mode,
+    struct err *e)
+{
+	char tmp[NAME_MAX + 1];
+	int fd, status;
+
+	snprintf(tmp, sizeof(tmp), ".%s.new", name);
+	fd = openat(dir, tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+	    O_NOFOLLOW, mode);
+	if (fd < 0)
+		return err_sys(e, "create '%s'", tmp);
+	status = fs_write_all(fd, data, n, name, e);
+	if (status == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
+		status = err_sys(e, "write '%s'", name);
+	close(fd);
+	if (status == 0 && renameat(dir, tmp, dir, name) < 0)
+		status = err_sys(e, "rename '%s' to '%s'", tmp, name);
+	if (status < 0) {
+		unlinkat(dir, tmp, 0);
+		return -1;
+	}
+	return fs_sync_dir(dir, e);
+}
+
+int
+fs_swap_link(int dir, const char *name, const char *target, struct err *e)
+{
+	char tmp[NAME_MAX + 1];
+
+	snprintf(tmp, sizeof(tmp), ".%s.new", name);
+	if (unlinkat(dir, tmp, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove '%s'", tmp);
+	if (symlinkat(target, dir, tmp) < 0)
+		return err_sys(e, "make link '%s' to '%s'", tmp, target);
+	if (renameat(dir, tmp, dir, name) < 0) {
+		err_sys(e, "rename '%s' to '%s'", tmp, name);
+		unlinkat(dir, tmp, 0);
+		return -1;
+	}
+	return fs_sync_dir(dir, e);
+}
+
+bool
+fs_read_link(int dir, const char *name, char *target, size_t size)
+{
+	ssize_t n = readlinkat(dir, name, target, size - 1);
+
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	return true;
+}
+
+/* The names in dir; the descriptor keeps its place. */
+int
+fs_list(int dir, struct strv *names, struct err *e)
+{
+	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct dirent *entry;
+	DIR *stream;
+
+	if (fd < 0 || (stream = fdopendir(fd)) == NULL) {
+		err_sys(e, "list a directory");
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	errno = 0;
+	while ((entry = readdir(stream)) != NULL)
+		if (strcmp(entry->d_name, ".") != 0 &&
+		    strcmp(entry->d_name, "..") != 0)
+			strv_add(names, entry->d_name);
+	if (errno != 0) {
+		err_sys(e, "list a directory");
+		closedir(stream);
+		return -1;
+	}
+	closedir(stream);
+	strv_sort(names);
+	return 0;
+}
+
+int
+fs_remove_tree(int dir, const char *name, struct err *e)
+{
+	struct strv names = STRV_INIT;
+	int fd, status = 0;
+	size_t i;
+
+	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EISDIR && errno != EPERM)
+		return err_sys(e, "remove '%s'", name);
+	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "open directory '%s'", name);
+	if (fs_list(fd, &names, e) < 0)
+		status = -1;
+	for (i = 0; i < names.n && status == 0; i++)
+		status = fs_remove_tree(fd, names.v[i], e);
+	strv_clear(&names);
+	close(fd);
+	if (status == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 &&
+	    errno != ENOENT)
+		status = err_sys(e, "remove directory '%s'", name);
+	return status;
+}
+
+struct walk {
+	int (*visit)(const char *, const struct stat *, void *, struct err *);
+	void *arg;
+	int depth;
+	struct buf path;
+};
+
+#define WALK_DEPTH 32	/* a tree of ours is 7 deep */
+
+static int
+walk_dir(int dir, struct walk *w, struct err *e)
+{
+	struct strv names = STRV_INIT;
+	struct stat st;
+	size_t i, at = w->path.n;
+	int fd, status = 0;
+
+	if (++w->depth > WALK_DEPTH)
+		return err_set(e, ERR_DATA, "directories are nested too deep");
+	if (fs_list(dir, &names, e) < 0)
+		status = -1;
+	for (i = 0; i < names.n && status == 0; i++) {
+		buf_addf(&w->path, at ? "/%s" : "%s", names.v[i]);
+		if (fstatat(dir, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			status = err_sys(e, "stat '%s'", w->path.p);
+		} else if (!S_ISDIR(st.st_mode)) {
+			status = w->visit(w->path.p, &st, w->arg, e);
+		} else {
+			fd = fs_open_subdir(dir, names.v[i], e);
+			status = fd < 0 ? -1 : walk_dir(fd, w, e);
+			if (fd >= 0)
+				close(fd);
+		}
+		w->path.n = at;
+		w->path.p[at] = '\0';
+	}
+	strv_clear(&names);
+	w->depth--;
+	return status;
+}
+
+int
+fs_walk(int dir,
+    int (*visit)(const char *path, const struct stat *st, void *arg,
+	struct err *e), void *arg, struct err *e)
+{
+	struct walk w = {.visit = visit, .arg = arg};
+	int status = walk_dir(dir, &w, e);
+
+	buf_clear(&w.path);
+	return status;
+}
+
+int
+fs_sync_all(int dir, struct err *e)
+{
+	return syncfs(dir) < 0 ? err_sys(e, "flush the file system") : 0;
+}
+
+int
+fs_sync_dir(int dir, struct err *e)
+{
+	return fsync(dir) < 0 ? err_sys(e, "flush a directory") : 0;
+}
+
+char *
+fs_expand_home(const char *path)
+{
+	const char *home = getenv("HOME");
+	struct passwd *user;
+
+	if (path[0] != '~' || (path[1] != '/' && path[1] != '\0'))
+		return mem_dup(path);
+	if (home == NULL || home[0] != '/') {
+		user = getpwuid(geteuid());
+		home = user ? user->pw_dir : "/";
+	}
+	return mem_format("%s%s", home, path + 1);
+}
+
+int
+fs_map_fd(int fd, const char *name, struct fs_map *map, struct err *e)
+{
+	struct stat st;
+	void *p;
+
+	*map = (struct fs_map){"", 0};
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "stat '%s'", name);
+	if (st.st_size == 0)
+		return 0;
+	p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return err_sys(e, "map '%s'", name);
+	*map = (struct fs_map){p, (size_t)st.st_size};
+	return 0;
+}
+
+void
+fs_unmap(struct fs_map *map)
+{
+	if (map->n > 0)
+		munmap((void *)(uintptr_t)map->p, map->n);
+	*map = (struct fs_map){"", 0};
+}

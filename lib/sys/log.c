@@ -1,0 +1,284 @@
+#include "lib/sys/log.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define REDRAW_SECONDS 0.1
+
+static const char *tool_name = "veilid-cicd";
+static enum log_level loudest = LOG_NOTICE;
+static bool on_terminal;
+static bool in_colour;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct {
+	const char *label;	/* NULL: no progress under way */
+	uint64_t total;
+	atomic_uint_fast64_t done;
+	double started;
+	double drawn;
+} progress;
+
+static char *status_text;	/* NULL: none */
+
+static double
+now_seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+void
+log_open(const char *tool, enum log_level level)
+{
+	tool_name = tool;
+	loudest = level;
+	on_terminal = isatty(STDERR_FILENO);
+	in_colour = on_terminal && getenv("NO_COLOR") == NULL;
+}
+
+/* Length of the well-formed, printable UTF-8 sequence at p, or 0. */
+static size_t
+printable(const unsigned char *p)
+{
+	size_t n, i;
+	uint32_t c;
+
+	if (*p >= 0x20 && *p < 0x7f)
+		return 1;
+	if (*p >= 0xc2 && *p <= 0xdf)
+		n = 2, c = *p & 0x1f;
+	else if (*p >= 0xe0 && *p <= 0xef)
+		n = 3, c = *p & 0x0f;
+	else if (*p >= 0xf0 && *p <= 0xf4)
+		n = 4, c = *p & 0x07;
+	else
+		return 0;
+	for (i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < 0xa0 || c > 0x10ffff || (n == 3 && c < 0x800) ||
+	    (n == 4 && c < 0x10000))
+		return 0;
+	/* marks that turn the direction of the text, and surrogates */
+	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
+	    c == 0x2028 || c == 0x2029 || (c >= 0xd800 && c <= 0xdfff))
+		return 0;
+	return n;
+}
+
+void
+log_harmless(struct buf *out, const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n;
+
+	while (*p != '\0') {
+		n = printable(p);
+		if (n > 0)
+			buf_add(out, p, n);
+		else
+			buf_addf(out, "\\x%02x", *p), n = 1;
+		p += n;
+	}
+}
+
+static const char *
+prefix(enum log_level level)
+{
+	switch (level) {
+	case LOG_ERROR:
+		return in_colour ? "\033[1;31merror:\033[0m " : "error: ";
+	case LOG_WARNING:
+		return in_colour ? "\033[1;33mwarning:\033[0m " : "warning: ";
+	default:
+		return "";
+	}
+}
+
+static void
+forget_status(void)
+{
+	free(status_text);
+	status_text = NULL;
+}
+
+void
+log_say(enum log_level level, const char *fmt, ...)
+{
+	struct buf line = BUF_INIT;
+	va_list ap;
+	char *text;
+	int n;
+
+	if (level > loudest)
+		return;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	pthread_mutex_lock(&lock);
+	if (on_terminal && (progress.label != NULL || status_text != NULL))
+		buf_str(&line, "\r\033[K");
+	buf_addf(&line, "%s: %s", tool_name, prefix(level));
+	log_harmless(&line, text);
+	buf_str(&line, "\n");
+	/* An error may be the last word: nothing is left standing below it. */
+	if (level == LOG_ERROR)
+		forget_status();
+	if (status_text != NULL)
+		buf_str(&line, status_text);
+	fwrite(line.p, 1, line.n, stderr);
+	pthread_mutex_unlock(&lock);
+	buf_clear(&line);
+	free(text);
+}
+
+const char *
+log_bytes(uint64_t n)
+{
+	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+	static _Thread_local char text[2][32];
+	static _Thread_local int turn;
+	double v = (double)n;
+	size_t unit = 0;
+
+	while (v >= 1024 && unit < 4)
+		v /= 1024, unit++;
+	turn = !turn;
+	snprintf(text[turn], sizeof(text[turn]), unit ? "%.1f %s" : "%.0f %s",
+	    v, units[unit]);
+	return text[turn];
+}
+
+static void
+draw(double now)
+{
+	uint64_t done = atomic_load(&progress.done);
+	double spent = now - progress.started;
+	double rate = spent > 0 ? (double)done / spent : 0;
+	uint64_t left = progress.total > done ? progress.total - done : 0;
+
+	progress.drawn = now;
+	fprintf(stderr, "\r\033[K%s: %s  %s", tool_name, progress.label,
+	    log_bytes(done));
+	fprintf(stderr, " of %s  %s/s", log_bytes(progress.total),
+	    log_bytes((uint64_t)rate));
+	if (rate > 0)
+		fprintf(stderr, "  %.0f s left", (double)left / rate);
+	fflush(stderr);
+}
+
+/*
+ * Cuts the text to what fits into one line of the terminal: of a line that
+ * was wrapped only the last part can be cleared.
+ */
+static void
+fit(struct buf *line)
+{
+	struct winsize size;
+	size_t i, room = 79;
+
+	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
+		room = (size_t)size.ws_col - 1;
+	for (i = 0; i < line->n; i++) {
+		if (((unsigned char)line->p[i] & 0xc0) == 0x80)
+			continue;	/* goes with the byte before */
+		if (room-- == 0)
+			break;
+	}
+	line->n = i;
+	if (line->p != NULL)
+		line->p[i] = '\0';
+}
+
+void
+log_status(const char *fmt, ...)
+{
+	struct buf line = BUF_INIT;
+	va_list ap;
+	char *text;
+	int n;
+
+	if (!on_terminal || loudest < LOG_NOTICE)
+		return;
+	va_start(ap, fmt);
+	n = vasprintf(&text, fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	if (text[0] != '\0') {
+		buf_addf(&line, "%s: ", tool_name);
+		log_harmless(&line, text);
+		fit(&line);
+	}
+	pthread_mutex_lock(&lock);
+	if (status_text != NULL || line.n > 0)
+		fprintf(stderr, "\r\033[K%s", buf_cstr(&line));
+	fflush(stderr);
+	forget_status();
+	if (line.n > 0)
+		status_text = buf_take(&line);
+	pthread_mutex_unlock(&lock);
+	buf_clear(&line);
+	free(text);
+}
+
+void
+log_progress_start(const char *label, uint64_t total)
+{
+	pthread_mutex_lock(&lock);
+	progress.label = label;
+	progress.total = total;
+	atomic_store(&progress.done, 0);
+	progress.started = now_seconds();
+	progress.drawn = progress.started;
+	pthread_mutex_unlock(&lock);
+}
+
+void
+log_progress_add(uint64_t n)
+{
+	double now;
+
+	atomic_fetch_add(&progress.done, n);
+	if (!on_terminal || loudest < LOG_NOTICE)
+		return;
+	now = now_seconds();
+	if (pthread_mutex_trylock(&lock) != 0)
+		return;		/* another thread draws */
+	if (progress.label != NULL && now - progress.drawn >= REDRAW_SECONDS)
+		draw(now);
+	pthread_mutex_unlock(&lock);
+}
+
+void
+log_progress_end(void)
+{
+	const char *label;
+	double spent;
+
+	pthread_mutex_lock(&lock);
+	label = progress.label;
+	spent = now_seconds() - progress.started;
+	if (on_terminal && loudest >= LOG_NOTICE)
+		fputs("\r\033[K", stderr);
+	progress.label = NULL;
+	pthread_mutex_unlock(&lock);
+	if (label != NULL)
+		log_notice("%s: %s in %.1f s", label,
+		    log_bytes(atomic_load(&progress.done)), spent);
+}

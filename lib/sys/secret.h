@@ -1,0 +1,62 @@
+/*
+ * Keys, passphrases and tokens: in pages of their own that are locked into
+ * memory, left out of core dumps, and wiped when closed.
+ *
+ *	struct secret s = SECRET_INIT;
+ *	if (secret_read_file(&s, path, e) < 0) ...
+ *	secret_clear(&s);
+ */
+#ifndef LIB_SYS_SECRET_H
+#define LIB_SYS_SECRET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "lib/base/err.h"
+
+#define SECRET_LIMIT ((size_t)256 << 10)	/* largest secret file, bytes */
+
+struct secret {
+	char *p;	/* NUL-terminated beyond n; NULL while empty */
+	size_t n;
+	size_t mapped;
+};
+#define SECRET_INIT {NULL, 0, 0}
+
+/*
+ * The directories in memory where secrets may be files (key rings, and the
+ * sockets of their agents), then NULL.
+ */
+extern const char *const secret_places[];
+
+/*
+ * No core dump, no tracing by other processes of this user, and only those
+ * environment variables left that the tools and their children need: a job's
+ * environment is full of tokens. Called first in main.
+ */
+void secret_harden_process(void);
+
+/*
+ * Reads a file that must be private: not readable or writable by group or
+ * others, and owned by the caller or root. /dev/fd/N reads a descriptor.
+ * ERR_REFUSED for a file that others can read, with the chmod that helps.
+ */
+int secret_read_file(struct secret *s, const char *path, struct err *e);
+/*
+ * Takes a token out of the environment; it can be taken once. False where it
+ * is not set, or empty. secret_harden_process has moved the values of
+ * SECRET_VARIABLES into secret memory and wiped them where they stood.
+ */
+#define SECRET_VARIABLES "DIGITALOCEAN_ACCESS_TOKEN", "GITLAB_TOKEN"
+bool secret_take_variable(struct secret *s, const char *name);
+/*
+ * Becomes text followed by a copy of tail, NULL for none: a header with its
+ * token. ERR_DATA where that is longer than a secret can be.
+ */
+int secret_join(struct secret *s, const char *text,
+    const struct secret *tail, struct err *e);
+/* Cuts one newline off the end: passphrase files have one. */
+void secret_trim_newline(struct secret *s);
+void secret_clear(struct secret *s);
+
+#endif

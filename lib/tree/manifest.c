@@ -1,0 +1,273 @@
+#include "lib/tree/manifest.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/path.h"
+
+#define ENTRY_PREFIX (2 * HASH_SIZE + 2)	/* digest, two blanks */
+
+void
+manifest_format_date(int64_t date, char text[DATE_TEXT])
+{
+	time_t t = (time_t)date;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(text, DATE_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		strcpy(text, "1970-01-01T00:00:00Z");
+}
+
+bool
+manifest_parse_date(const char *text, int64_t *date)
+{
+	struct tm tm = {.tm_isdst = 0};
+	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
+
+	char again[DATE_TEXT];
+
+	if (end == NULL || *end != '\0')
+		return false;
+	*date = (int64_t)timegm(&tm);
+	/* strptime takes more than we write: blanks, February 31st */
+	manifest_format_date(*date, again);
+	return *date >= 0 && strcmp(again, text) == 0;
+}
+
+static bool
+parse_serial(const char *text, uint64_t *serial)
+{
+	char *end;
+
+	if (text[0] < '1' || text[0] > '9' || strlen(text) > 18)
+		return false;
+	errno = 0;
+	*serial = strtoull(text, &end, 10);
+	return errno == 0 && *end == '\0';
+}
+
+static bool
+parse_comment(struct manifest *m, char *line)
+{
+	char *value;
+
+	if (strncmp(line, "# ", 2) != 0 ||
+	    (value = strchr(line + 2, ' ')) == NULL)
+		return false;
+	*value++ = '\0';
+	line += 2;
+	if (strcmp(line, "serial") == 0)
+		return m->serial == 0 && parse_serial(value, &m->serial);
+	if (strcmp(line, "release") == 0) {
+		if (m->release[0] != '\0' || !path_is_name(value) ||
+		    strlen(value) >= sizeof(m->release))
+			return false;
+		strcpy(m->release, value);
+		return true;
+	}
+	if (strcmp(line, "date") == 0)
+		return m->date == 0 && manifest_parse_date(value, &m->date);
+	if (strcmp(line, "previous") == 0) {
+		if (m->has_previous)
+			return false;
+		m->has_previous = true;
+		return strlen(value) == 2 * HASH_SIZE &&
+		    hash_parse(value, m->previous);
+	}
+	return true;	/* a later version may say more */
+}
+
+static int
+parse_comments(struct manifest *m, const char **p, const char *end,
+    const char *what, struct err *e)
+{
+	const char *newline;
+	char *line;
+	bool good;
+
+	while (*p < end && **p == '#') {
+		newline = memchr(*p, '\n', (size_t)(end - *p));
+		if (newline == NULL || newline - *p > 1024 ||
+		    memchr(*p, '\0', (size_t)(newline - *p)) != NULL)
+			return err_set(e, ERR_DATA, "%s: bad comment line",
+			    what);
+		line = mem_dupn(*p, (size_t)(newline - *p));
+		good = parse_comment(m, line);
+		if (!good)
+			err_set(e, ERR_DATA, "%s: bad line '%s'", what, line);
+		free(line);
+		if (!good)
+			return -1;
+		*p = newline + 1;
+	}
+	return 0;
+}
+
+static void
+add_entry(struct manifest *m, char *path, const uint8_t sha256[HASH_SIZE])
+{
+	if (m->n == m->cap) {
+		m->cap = mem_grow(m->cap, m->n + 1);
+		m->v = mem_resize(m->v, m->cap, sizeof(*m->v));
+	}
+	m->v[m->n].path = path;
+	memcpy(m->v[m->n].sha256, sha256, HASH_SIZE);
+	m->n++;
+}
+
+static int
+parse_entry(struct manifest *m, const char **p, const char *end,
+    bool is_tree, const char *what, struct err *e)
+{
+	const char *newline = memchr(*p, '\n', (size_t)(end - *p));
+	uint8_t sha256[HASH_SIZE];
+	char *path;
+
+	if (newline == NULL || newline - *p <= ENTRY_PREFIX ||
+	    newline - *p > ENTRY_PREFIX + PATH_LIMIT ||
+	    !hash_parse(*p, sha256) ||
+	    memcmp(*p + 2 * HASH_SIZE, "  ", 2) != 0)
+		return err_set(e, ERR_DATA, "%s: line for file %zu is not "
+		    "'sha256  path'", what, m->n + 1);
+	path = arena_dupn(&m->names, *p + ENTRY_PREFIX,
+	    (size_t)(newline - *p) - ENTRY_PREFIX);
+	if (strlen(path) != (size_t)(newline - *p) - ENTRY_PREFIX ||
+	    !(is_tree ? path_is_safe(path) : path_is_name(path)) ||
+	    strcmp(path, MANIFEST_NAME) == 0 ||
+	    strcmp(path, MANIFEST_SIGNATURE) == 0)
+		return err_set(e, ERR_DATA, "%s: unsafe path '%s'", what, path);
+	if (m->n > 0 && strcmp(m->v[m->n - 1].path, path) >= 0)
+		return err_set(e, ERR_DATA, "%s: '%s' is not in order", what,
+		    path);
+	add_entry(m, path, sha256);
+	*p = newline + 1;
+	return 0;
+}
+
+/* No file may be the directory of another one. */
+static int
+check_directories(const struct manifest *m, const char *what, struct err *e)
+{
+	const char *path, *before = "", *slash;
+	char parent[PATH_LIMIT + 1];
+	size_t i, n;
+
+	for (i = 0; i < m->n; i++, before = path) {
+		path = m->v[i].path;
+		n = (size_t)(path_base(path) - path);
+		/* most files lie where the one before lies */
+		if (strncmp(before, path, n) == 0)
+			continue;
+		for (slash = strchr(path, '/'); slash != NULL;
+		    slash = strchr(slash + 1, '/')) {
+			memcpy(parent, path, (size_t)(slash - path));
+			parent[slash - path] = '\0';
+			if (manifest_find(m, parent) != NULL)
+				return err_set(e, ERR_DATA, "%s: '%s' lies in "
+				    "'%s', which is a file", what, path,
+				    parent);
+		}
+	}
+	return 0;
+}
+
+int
+manifest_parse(struct manifest *m, const char *text, size_t n, bool is_tree,
+    const char *what, struct err *e)
+{
+	const char *p = text, *end = text + n;
+
+	hash_data(text, n, m->self);
+	if (is_tree) {
+		if (parse_comments(m, &p, end, what, e) < 0)
+			return -1;
+		if (m->serial == 0 || m->date == 0 || m->release[0] == '\0')
+			return err_set(e, ERR_DATA,
+			    "%s: no serial, release or date", what);
+	}
+	while (p < end)
+		if (parse_entry(m, &p, end, is_tree, what, e) < 0)
+			return -1;
+	if (m->n == 0)
+		return err_set(e, ERR_DATA, "%s: lists no file", what);
+	return check_directories(m, what, e);
+}
+
+void
+manifest_add(struct manifest *m, const char *path,
+    const uint8_t sha256[HASH_SIZE])
+{
+	add_entry(m, arena_dupn(&m->names, path, strlen(path)), sha256);
+}
+
+static int
+by_path(const void *a, const void *b)
+{
+	const struct manifest_entry *x = a, *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+void
+manifest_sort(struct manifest *m)
+{
+	size_t i, kept = 0;
+
+	if (m->n > 1)
+		qsort(m->v, m->n, sizeof(*m->v), by_path);
+	for (i = 0; i < m->n; i++) {
+		if (kept > 0 && by_path(&m->v[kept - 1], &m->v[i]) == 0) {
+			if (!hash_equal(m->v[kept - 1].sha256, m->v[i].sha256))
+				abort();	/* one path, two contents */
+			continue;
+		}
+		m->v[kept++] = m->v[i];
+	}
+	m->n = kept;
+}
+
+const struct manifest_entry *
+manifest_find(const struct manifest *m, const char *path)
+{
+	struct manifest_entry key = {.path = path};
+
+	if (m->n == 0)
+		return NULL;
+	return bsearch(&key, m->v, m->n, sizeof(*m->v), by_path);
+}
+
+void
+manifest_write(struct manifest *m, struct buf *text)
+{
+	char hex[HASH_HEX], date[DATE_TEXT];
+	size_t i, start = text->n;
+
+	if (m->serial != 0) {
+		manifest_format_date(m->date, date);
+		buf_addf(text, "# serial %" PRIu64 "\n# release %s\n# date "
+		    "%s\n", m->serial, m->release, date);
+	}
+	if (m->has_previous) {
+		hash_hex(m->previous, hex);
+		buf_addf(text, "# previous %s\n", hex);
+	}
+	for (i = 0; i < m->n; i++) {
+		hash_hex(m->v[i].sha256, hex);
+		buf_add(text, hex, 2 * HASH_SIZE);
+		buf_str(text, "  ");
+		buf_str(text, m->v[i].path);
+		buf_str(text, "\n");
+	}
+	hash_data(buf_cstr(text) + start, text->n - start, m->self);
+}
+
+void
+manifest_clear(struct manifest *m)
+{
+	free(m->v);
+	arena_clear(&m->names);
+	*m = (struct manifest)MANIFEST_INIT;
+}

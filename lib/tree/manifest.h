@@ -1,0 +1,81 @@
+/*
+ * SHA256SUMS: the list of all files of a tree or a drop with their SHA-256,
+ * in the form that `sha256sum -c` reads, sorted by path. The manifest of a
+ * tree starts with comments that say which generation it is:
+ *
+ *	# serial 7
+ *	# release v0.3.4
+ *	# date 2026-11-22T15:04:05Z
+ *	# previous <sha256 of the SHA256SUMS before it>
+ *
+ * A drop of packages has no such lines, and names without a slash.
+ */
+#ifndef LIB_TREE_MANIFEST_H
+#define LIB_TREE_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
+#include "lib/base/mem.h"
+#include "lib/data/hash.h"
+
+#define MANIFEST_NAME "SHA256SUMS"
+#define MANIFEST_SIGNATURE "SHA256SUMS.asc"
+#define MANIFEST_LIMIT ((size_t)256 << 20)	/* largest accepted, bytes */
+#define SIGNATURE_LIMIT ((size_t)64 << 10)
+
+struct manifest_entry {
+	const char *path;	/* safe in the sense of lib/base/path.h */
+	uint8_t sha256[HASH_SIZE];
+};
+
+struct manifest {
+	uint64_t serial;	/* 0: no generation */
+	char release[129];
+	int64_t date;		/* seconds since 1970 */
+	bool has_previous;
+	uint8_t previous[HASH_SIZE];
+	uint8_t self[HASH_SIZE];	/* of the text; by parse and write */
+	struct manifest_entry *v;
+	size_t n;
+	size_t cap;
+	struct arena names;
+};
+#define MANIFEST_INIT {.serial = 0}
+
+/*
+ * Reads a manifest that may be hostile: safe paths, sorted, none twice and
+ * none the directory of another, at least one file. `what` is for messages.
+ * A tree's manifest (is_tree) has the comment lines, a drop's has none.
+ */
+int manifest_parse(struct manifest *m, const char *text, size_t n,
+    bool is_tree, const char *what, struct err *e);
+
+/* Adds a copy of path; order is restored by manifest_sort. */
+void manifest_add(struct manifest *m, const char *path,
+    const uint8_t sha256[HASH_SIZE]);
+/* Sorts, and drops what is there twice with the same hash. */
+void manifest_sort(struct manifest *m);
+
+/* NULL where there is none. The manifest must be sorted. */
+const struct manifest_entry *manifest_find(const struct manifest *m,
+    const char *path);
+
+/* Appends the text and sets m->self. */
+void manifest_write(struct manifest *m, struct buf *text);
+
+void manifest_clear(struct manifest *m);
+
+/* Prints the generation's record: serial, release, date, files. */
+int manifest_report(const struct manifest *m, bool wants_json,
+    struct err *e);
+
+/* RFC 3339 in UTC, and back: false for anything else. */
+#define DATE_TEXT 21
+void manifest_format_date(int64_t date, char text[DATE_TEXT]);
+bool manifest_parse_date(const char *text, int64_t *date);
+
+#endif

@@ -1,0 +1,127 @@
+#include "lib/tree/package.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/mem.h"
+#include "lib/base/path.h"
+#include "lib/deb/deb.h"
+#include "lib/rpm/rpm.h"
+#include "lib/tree/release.h"
+
+static bool
+is_allowed(const struct strv *allowed, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < allowed->n; i++)
+		if (fnmatch(allowed->v[i], name, 0) == 0)
+			return true;
+	return false;
+}
+
+int
+package_judge(const struct package_claim *claim, const struct strv *allowed,
+    const char *release, const struct build *build, struct err *e)
+{
+	if (!is_allowed(allowed, claim->name))
+		return err_set(e, ERR_DATA, "package '%s' is not on the list "
+		    "[release] packages", claim->name);
+	if (build != NULL && build->format != claim->format)
+		return err_set(e, ERR_DATA, "it is a .%s, and the build is "
+		    "%s-%s", format_name(claim->format), build->architecture,
+		    format_name(build->format));
+	if (build != NULL && claim->architecture != NULL &&
+	    strcmp(claim->architecture, build->architecture) != 0)
+		return err_set(e, ERR_DATA, "architecture is %s, and the build "
+		    "is of %s", claim->architecture, build->architecture);
+	if (!release_has_version(release, claim->version))
+		return err_set(e, ERR_DATA, "version is %s, and the release "
+		    "is %s", claim->version, release);
+	return 0;
+}
+
+int
+package_rpm_architecture(const char *arch, const char **architecture,
+    struct err *e)
+{
+	*architecture = NULL;
+	if (strcmp(arch, "noarch") == 0)
+		return 0;
+	*architecture = build_from_rpm(arch);
+	return *architecture != NULL ? 0 : err_set(e, ERR_DATA,
+	    "architecture '%s' is not known", arch);
+}
+
+static void
+take(struct package *p, enum package_format format, const char *name,
+    const char *version, const char *architecture)
+{
+	p->claim.format = format;
+	p->claim.name = mem_dup(name);
+	p->claim.version = mem_dup(version);
+	p->claim.architecture = architecture ? mem_dup(architecture) : NULL;
+}
+
+static int
+read_deb(int fd, const char *file, struct package *p, struct err *e)
+{
+	struct deb d = DEB_INIT;
+	int status = deb_read_whole(fd, file, &d, e);
+
+	if (status == 0) {
+		p->digest = d.digest;
+		take(p, FORMAT_DEB, d.package, d.version,
+		    strcmp(d.architecture, "all") == 0 ? NULL :
+		    d.architecture);
+	}
+	deb_clear(&d);
+	return status;
+}
+
+/* Its hash first: what is then read is checked by digests of its own. */
+static int
+read_rpm(int fd, const char *file, struct package *p, struct err *e)
+{
+	struct rpm r = RPM_INIT;
+	const char *architecture;
+	int status = hash_fd(fd, file, &p->digest, e);
+
+	if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		status = err_sys(e, "read '%s' again", file);
+	if (status == 0)
+		status = rpm_read(fd, file, &r, e);
+	if (status == 0)
+		status = rpm_read_payload(fd, file, NULL, &r, e);
+	if (status == 0)
+		status = rpm_check_contents(fd, file, &r, e);
+	if (status == 0 &&
+	    package_rpm_architecture(r.arch, &architecture, e) < 0)
+		status = err_wrap(e, "%s", file);
+	if (status == 0)
+		take(p, FORMAT_RPM, r.name, r.version, architecture);
+	rpm_clear(&r);
+	return status;
+}
+
+int
+package_read(int fd, const char *file, struct package *p, struct err *e)
+{
+	*p = (struct package){.claim = {.name = NULL}};
+	if (path_ends_with(file, ".deb"))
+		return read_deb(fd, file, p, e);
+	if (path_ends_with(file, ".rpm"))
+		return read_rpm(fd, file, p, e);
+	return err_set(e, ERR_DATA, "'%s' is no .deb and no .rpm", file);
+}
+
+void
+package_clear(struct package *p)
+{
+	free((char *)p->claim.name);
+	free((char *)p->claim.version);
+	free((char *)p->claim.architecture);
+	*p = (struct package){.claim = {.name = NULL}};
+}

@@ -1,0 +1,145 @@
+#include "lib/tree/tree.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/sys/log.h"
+#include "lib/sys/par.h"
+
+static const char *
+stored_name(const struct tree *t, const struct manifest_entry *f,
+    char hex[HASH_HEX])
+{
+	if (!t->is_store)
+		return f->path;
+	hash_hex(f->sha256, hex);
+	return hex;
+}
+
+bool
+tree_is_known(const struct tree *t, const struct manifest_entry *f)
+{
+	const struct manifest_entry *same = t->known ?
+	    manifest_find(t->known, f->path) : NULL;
+
+	return same != NULL && hash_equal(same->sha256, f->sha256);
+}
+
+int
+tree_open(const struct tree *t, const struct manifest_entry *f,
+    struct err *e)
+{
+	char hex[HASH_HEX];
+	int fd = fs_open(t->dir, stored_name(t, f, hex), e);
+
+	if (fd < 0 && e->kind == ERR_MISSING)
+		err_set(e, ERR_DATA, "'%s' is listed, but not there", f->path);
+	return fd;
+}
+
+int
+tree_size(const struct tree *t, const struct manifest_entry *f,
+    uint64_t *size, struct err *e)
+{
+	char hex[HASH_HEX];
+	struct stat st;
+
+	if (fstatat(t->dir, stored_name(t, f, hex), &st,
+	    AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
+		return err_set(e, ERR_DATA, "'%s' is listed, but not there",
+		    f->path);
+	*size = (uint64_t)st.st_size;
+	return 0;
+}
+
+int
+tree_map(const struct tree *t, const char *path, struct fs_map *map,
+    struct err *e)
+{
+	const struct manifest_entry *f = manifest_find(t->manifest, path);
+	int fd, status;
+
+	*map = (struct fs_map){"", 0};
+	if (f == NULL)
+		return err_set(e, ERR_DATA, "'%s' is not in the manifest",
+		    path);
+	fd = tree_open(t, f, e);
+	if (fd < 0)
+		return -1;
+	status = fs_map_fd(fd, path, map, e);
+	close(fd);
+	return status;
+}
+
+static int
+check_hash(size_t i, void *arg, struct err *e)
+{
+	const struct tree *t = arg;
+	const struct manifest_entry *f = &t->manifest->v[i];
+	struct digest d;
+	int fd = tree_open(t, f, e), status;
+
+	if (fd < 0)
+		return -1;
+	status = hash_fd(fd, f->path, &d, e);
+	close(fd);
+	if (status == 0 && !hash_equal(d.sha256, f->sha256))
+		status = err_set(e, ERR_DATA, "'%s' does not have the hash "
+		    "that is listed", f->path);
+	log_progress_add(status == 0 ? d.size : 0);
+	return status;
+}
+
+int
+tree_check_hashes(const struct tree *t, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+	uint64_t total = 0, size;
+	size_t i;
+	int status;
+
+	for (i = 0; i < t->manifest->n; i++)
+		if (tree_size(t, &t->manifest->v[i], &size, &ignored) == 0)
+			total += size;
+	log_progress_start("comparing hashes", total);
+	status = par_each(t->manifest->n, check_hash, (void *)(uintptr_t)t, e);
+	log_progress_end();
+	return status;
+}
+
+int
+tree_check(const struct tree *t, struct pgp *trusted, int64_t now,
+    struct err *e)
+{
+	if (tree_check_apt(t, trusted, now, e) < 0)
+		return -1;
+	return tree_check_rpm(t, trusted, now, e);
+}
+
+void
+tree_format_rfc1123(int64_t date, char text[RFC1123_SIZE])
+{
+	time_t t = (time_t)date;
+	struct tm tm;
+
+	/* no setlocale is ever called: these are the C locale's names */
+	if (gmtime_r(&t, &tm) == NULL || strftime(text, RFC1123_SIZE,
+	    "%a, %d %b %Y %H:%M:%S UTC", &tm) == 0)
+		strcpy(text, "Thu, 01 Jan 1970 00:00:00 UTC");
+}
+
+bool
+tree_parse_rfc1123(const char *text, int64_t *date)
+{
+	struct tm tm = {.tm_isdst = 0};
+	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S ", &tm);
+
+	if (end == NULL || (strcmp(end, "UTC") != 0 &&
+	    strcmp(end, "GMT") != 0 && strcmp(end, "Z") != 0 &&
+	    strcmp(end, "+0000") != 0))
+		return false;
+	*date = (int64_t)timegm(&tm);
+	return true;
+}
