@@ -9,12 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
+#include "lib/sys/cleanup.h"
+#include "lib/sys/log.h"
 
 static int
 open_beneath(int dir, const char *path, uint64_t flags)
@@ -266,16 +270,31 @@ fs_read_link(int dir, const char *name, char *target, size_t size)
 	return true;
 }
 
-/* The names in dir; the descriptor keeps its place. */
+/* For messages: where an open directory is. Keeps errno. */
+static const char *
+path_of(int dir, char path[PATH_MAX])
+{
+	char link[32];
+	int saved = errno;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
+	if (!fs_read_link(AT_FDCWD, link, path, PATH_MAX))
+		strcpy(path, "?");
+	errno = saved;
+	return path;
+}
+
+/* A descriptor of its own, so that dir keeps its place. */
 int
 fs_list(int dir, struct strv *names, struct err *e)
 {
 	int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char path[PATH_MAX];
 	struct dirent *entry;
 	DIR *stream;
 
 	if (fd < 0 || (stream = fdopendir(fd)) == NULL) {
-		err_sys(e, "list a directory");
+		err_sys(e, "read directory '%s'", path_of(dir, path));
 		if (fd >= 0)
 			close(fd);
 		return -1;
@@ -286,7 +305,7 @@ fs_list(int dir, struct strv *names, struct err *e)
 		    strcmp(entry->d_name, "..") != 0)
 			strv_add(names, entry->d_name);
 	if (errno != 0) {
-		err_sys(e, "list a directory");
+		err_sys(e, "read directory '%s'", path_of(dir, path));
 		closedir(stream);
 		return -1;
 	}
@@ -295,31 +314,173 @@ fs_list(int dir, struct strv *names, struct err *e)
 	return 0;
 }
 
-int
-fs_remove_tree(int dir, const char *name, struct err *e)
-{
-	struct strv names = STRV_INIT;
-	int fd, status = 0;
-	size_t i;
+/* -------------------------------------------------------------- removing */
 
+#define REMOVED ".removed."
+#define REMOVED_TRIES 1000
+
+/* Anything but a directory that has something in it, which is ENOTEMPTY. */
+static int
+remove_entry(int dir, const char *name)
+{
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR && errno != EPERM)
-		return err_sys(e, "remove '%s'", name);
-	fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return err_sys(e, "open directory '%s'", name);
-	if (fs_list(fd, &names, e) < 0)
-		status = -1;
-	for (i = 0; i < names.n && status == 0; i++)
-		status = fs_remove_tree(fd, names.v[i], e);
+	if (errno != EISDIR)
+		return -1;
+	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EEXIST)
+		errno = ENOTEMPTY;
+	return -1;
+}
+
+/* rename(2) could not, because something has the new name. */
+static bool
+is_taken(void)
+{
+	return errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR;
+}
+
+/* From dir into top, under a number that is free there. */
+static int
+move_up(int dir, const char *name, int top, unsigned *number, struct err *e)
+{
+	char to[16];
+
+	for (;;) {
+		snprintf(to, sizeof(to), "%u", (*number)++);
+		if (renameat(dir, name, top, to) == 0 || errno == ENOENT)
+			return 0;
+		if (!is_taken())
+			return err_sys(e, "rename '%s' to '%s'", name, to);
+	}
+}
+
+/* Removes a directory of top's; the directories in it become top's. */
+static int
+remove_level(int top, const char *name, unsigned *number, struct err *e)
+{
+	struct strv names = STRV_INIT;
+	int dir, status;
+	size_t i;
+
+	dir = openat(top, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 :
+		    err_sys(e, "open directory '%s'", name);
+	status = fs_list(dir, &names, e);
+	for (i = 0; i < names.n && status == 0; i++) {
+		if (remove_entry(dir, names.v[i]) == 0)
+			continue;
+		status = errno == ENOTEMPTY ?
+		    move_up(dir, names.v[i], top, number, e) :
+		    err_sys(e, "remove '%s'", names.v[i]);
+	}
 	strv_clear(&names);
-	close(fd);
-	if (status == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0 &&
-	    errno != ENOENT)
+	close(dir);
+	if (status == 0 && remove_entry(top, name) < 0)
 		status = err_sys(e, "remove directory '%s'", name);
 	return status;
 }
+
+/*
+ * A sender may have nested directories deeper than we may have descriptors or
+ * stack. So nothing descends: level after level is moved up into top.
+ */
+static int
+empty_dir(int top, struct err *e)
+{
+	struct strv names = STRV_INIT;
+	unsigned number = 0;
+	int status;
+	size_t i;
+
+	do {
+		strv_clear(&names);
+		status = fs_list(top, &names, e);
+		for (i = 0; i < names.n && status == 0; i++) {
+			if (remove_entry(top, names.v[i]) == 0)
+				continue;
+			status = errno == ENOTEMPTY ?
+			    remove_level(top, names.v[i], &number, e) :
+			    err_sys(e, "remove '%s'", names.v[i]);
+		}
+	} while (status == 0 && names.n > 0);
+	strv_clear(&names);
+	return status;
+}
+
+/* "a/b" becomes "a/.removed.b.0"; NULL, with errno, where it cannot. */
+static char *
+set_aside(int dir, const char *name)
+{
+	const char *base = path_base(name);
+	char *aside;
+	int i;
+
+	if (path_starts_with(base, REMOVED))
+		return mem_dup(name);
+	for (i = 0; i < REMOVED_TRIES; i++) {
+		aside = mem_format("%.*s" REMOVED "%.*s.%d",
+		    (int)(base - name), name, NAME_MAX - 24, base, i);
+		if (renameat(dir, name, dir, aside) == 0)
+			return aside;
+		free(aside);
+		if (!is_taken())
+			break;
+	}
+	return NULL;
+}
+
+int
+fs_remove_tree(int dir, const char *name, struct err *e)
+{
+	int top, status = 0;
+	char *aside;
+
+	if (remove_entry(dir, name) == 0)
+		return 0;
+	if (errno != ENOTEMPTY)
+		return err_sys(e, "remove '%s'", name);
+	aside = set_aside(dir, name);
+	if (aside == NULL)
+		return errno == ENOENT ? 0 :
+		    err_sys(e, "rename '%s' to '" REMOVED "...'", name);
+	top = openat(dir, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
+	    O_CLOEXEC);
+	if (top < 0 && errno != ENOENT)
+		status = err_sys(e, "open directory '%s'", aside);
+	if (top >= 0) {
+		status = empty_dir(top, e);
+		close(top);
+	}
+	if (status == 0 && remove_entry(dir, aside) < 0)
+		status = err_sys(e, "remove directory '%s'", aside);
+	free(aside);
+	return status < 0 ? err_wrap(e, "remove '%s'", name) : 0;
+}
+
+int
+fs_remove_leftovers(int dir, const char *prefix, struct err *e)
+{
+	char *wanted = mem_format(REMOVED "%s", prefix);
+	struct strv names = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	int status = fs_list(dir, &names, e);
+	size_t i;
+
+	for (i = 0; i < names.n; i++)
+		if (path_starts_with(names.v[i], wanted) &&
+		    fs_remove_tree(dir, names.v[i],
+		    status == 0 ? e : &ignored) < 0)
+			status = -1;
+	strv_clear(&names);
+	free(wanted);
+	return status;
+}
+
+/* --------------------------------------------------------------- walking */
 
 struct walk {
 	int (*visit)(const char *, const struct stat *, void *, struct err *);
@@ -374,16 +535,83 @@ fs_walk(int dir,
 	return status;
 }
 
+/* --------------------------------------------------------------- locking */
+
+#define TRIES_A_SECOND 20
+
+/* The process id in the lock file, for the message; "another" else. */
+static void
+read_holder(int fd, char *holder, size_t size)
+{
+	ssize_t n = pread(fd, holder, size - 1, 0);
+
+	if (n < 0)
+		n = 0;
+	holder[n] = '\0';
+	holder[strspn(holder, "0123456789")] = '\0';
+	if (holder[0] == '\0')
+		snprintf(holder, size, "another");
+}
+
+int
+fs_lock(int dir, const char *name, struct err *e)
+{
+	static const struct timespec pause = {
+		.tv_nsec = 1000000000L / TRIES_A_SECOND};
+	char holder[24];
+	int fd, tries;
+
+	fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return err_sys(e, "open lock '%s'", name);
+	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
+		if (errno != EWOULDBLOCK && errno != EINTR) {
+			err_sys(e, "lock '%s'", name);
+			goto fail;
+		}
+		read_holder(fd, holder, sizeof(holder));
+		if (tries == 0)
+			log_notice("waiting for process %s, which holds the "
+			    "lock", holder);
+		if (tries >= FS_LOCK_SECONDS * TRIES_A_SECOND) {
+			err_set(e, ERR_AGAIN, "process %s holds the lock '%s': "
+			    "try again when it is done", holder, name);
+			goto fail;
+		}
+		if (cleanup_check(e) < 0)
+			goto fail;
+		nanosleep(&pause, NULL);
+	}
+	snprintf(holder, sizeof(holder), "%ld\n", (long)getpid());
+	if (ftruncate(fd, 0) == 0)
+		(void)!pwrite(fd, holder, strlen(holder), 0);
+	return fd;
+fail:
+	close(fd);
+	return -1;
+}
+
+/* ------------------------------------------------------------ the others */
+
 int
 fs_sync_all(int dir, struct err *e)
 {
-	return syncfs(dir) < 0 ? err_sys(e, "flush the file system") : 0;
+	char path[PATH_MAX];
+
+	if (syncfs(dir) < 0)
+		return err_sys(e, "sync the file system of '%s'",
+		    path_of(dir, path));
+	return 0;
 }
 
 int
 fs_sync_dir(int dir, struct err *e)
 {
-	return fsync(dir) < 0 ? err_sys(e, "flush a directory") : 0;
+	char path[PATH_MAX];
+
+	if (fsync(dir) < 0)
+		return err_sys(e, "sync directory '%s'", path_of(dir, path));
+	return 0;
 }
 
 char *

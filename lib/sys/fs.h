@@ -50,8 +50,19 @@ int fs_swap_link(int dir, const char *name, const char *target,
 /* Reads a link; false where there is none or it is something else. */
 bool fs_read_link(int dir, const char *name, char *target, size_t size);
 
-/* Removes name and all beneath it; success where there is nothing. */
+/*
+ * Removes name and all beneath it, however deep; success where there is
+ * nothing. A directory is first renamed to ".removed.<name>.<number>" in the
+ * same directory: wherever the removal ends, by a kill or an error, nobody
+ * meets one that has lost some of its files under the name that counts.
+ */
 int fs_remove_tree(int dir, const char *name, struct err *e);
+/*
+ * Removes what such removals have left in dir: of names that begin with
+ * prefix, or of all for "". Whoever removes trees in a directory calls this
+ * first. Goes on after a failure; *e is the first one.
+ */
+int fs_remove_leftovers(int dir, const char *prefix, struct err *e);
 
 /*
  * Calls visit(path, st, arg, e) for everything beneath dir but directories,

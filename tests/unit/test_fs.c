@@ -3,6 +3,7 @@
  */
 #include "tests/unit/support.h"
 
+#include <sys/resource.h>
 #include <time.h>
 
 #include "lib/base/mem.h"
@@ -373,6 +374,135 @@ removes_trees_but_follows_no_link(void **state)
 	close(dir);
 }
 
+/*
+ * A sender could nest directories until the recursion ran out of descriptors
+ * or stack, and the drop could then never be removed.
+ */
+#define DEPTH 3000
+
+static void
+nest(const char *name)
+{
+	int fd = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), next, i;
+
+	for (i = 0; i < DEPTH; i++) {
+		assert_int_equal(mkdirat(fd, name, 0755), 0);
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_true(next >= 0);
+		close(fd);
+		fd = next;
+		/* names that the levels moved up would like to have */
+		if (i % 100 == 0) {
+			close(openat(fd, "0", O_CREAT | O_WRONLY, 0644));
+			assert_int_equal(mkdirat(fd, "1", 0755), 0);
+			assert_int_equal(mkdirat(fd, "2", 0755), 0);
+			close(openat(fd, "2/f", O_CREAT | O_WRONLY, 0644));
+			assert_int_equal(symlinkat("/", fd, "3"), 0);
+		}
+	}
+	close(fd);
+}
+
+static int
+remove_with_little(void *arg)
+{
+	const struct rlimit few = {64, 64}, small = {256 << 10, 256 << 10};
+	struct err e = ERR_INIT;
+
+	setrlimit(RLIMIT_NOFILE, &few);
+	setrlimit(RLIMIT_STACK, &small);
+	if (fs_remove_tree(scratch, arg, &e) == 0)
+		return 0;
+	fprintf(stderr, "%s\n", e.text);
+	return 1;
+}
+
+static void
+removes_a_tree_of_any_depth(void **state)
+{
+	static char name[] = "nested";
+
+	(void)state;
+	run("rm -rf none-yet; mkdir other && touch other/stays");
+	nest(name);
+	assert_int_equal(in_child(remove_with_little, name), 0);
+	assert_false(there_is("nested"));
+	assert_true(there_is("other/stays"));
+	run("test -z \"$(ls -A | grep removed)\" && rm -r other");
+}
+
+/* With one descriptor left, the directory opens and cannot be read. */
+static int
+remove_halfway(void *arg)
+{
+	struct err e = ERR_INIT;
+	int next = dup(0);
+	const struct rlimit one = {(rlim_t)next + 1, (rlim_t)next + 1};
+
+	(void)arg;
+	close(next);
+	setrlimit(RLIMIT_NOFILE, &one);
+	if (fs_remove_tree(scratch, "h/7", &e) == 0)
+		return 1;
+	return strstr(e.text, "remove 'h/7': read directory '") != NULL &&
+	    strstr(e.text, "Too many open files") != NULL ? 0 : 2;
+}
+
+/*
+ * deploy-repo, killed at the 21st unlinkat of a prune, left a generation that
+ * had lost its manifest under the name of a generation.
+ */
+static void
+half_a_tree_does_not_keep_its_name(void **state)
+{
+	struct err e = ERR_INIT;
+	int dir;
+
+	(void)state;
+	run("mkdir -p h/7/sub h/.removed.8.1/a/b h/7removed && "
+	    "touch h/7/f h/.removed.8.1/a/f h/.removed h/removed.x");
+	assert_int_equal(in_child(remove_halfway, NULL), 0);
+	assert_false(there_is("h/7"));
+	assert_true(there_is("h/.removed.7.0/f"));
+	/* the name may be used again, and removed again, meanwhile */
+	run("mkdir h/7 && touch h/7/g");
+	assert_ok(fs_remove_tree(scratch, "h/7", &e), e);
+	assert_false(there_is("h/7"));
+	assert_false(there_is("h/.removed.7.1"));
+	assert_true(there_is("h/.removed.7.0/f"));
+	dir = fs_open_dir("h", &e);
+	assert_ok(fs_remove_leftovers(dir, "7", &e), e);
+	assert_false(there_is("h/.removed.7.0"));
+	assert_true(there_is("h/.removed.8.1"));
+	assert_ok(fs_remove_leftovers(dir, "", &e), e);
+	run("test \"$(ls -A h | tr '\\n' ' ')\" = "
+	    "'.removed 7removed removed.x '");
+	assert_ok(fs_remove_leftovers(dir, "", &e), e);
+	assert_fails(fs_remove_leftovers(-1, "", &e), e, ERR_IO,
+	    "read directory");
+	close(dir);
+	run("rm -r h");
+}
+
+static void
+removes_a_directory_of_the_longest_name(void **state)
+{
+	struct err e = ERR_INIT;
+	char name[256], inner[258];
+
+	(void)state;
+	memset(name, 'n', 255);
+	name[255] = '\0';
+	snprintf(inner, sizeof(inner), "%s/x", name);
+	assert_int_equal(mkdir(name, 0755), 0);
+	assert_int_equal(mkdirat(scratch, inner, 0755), 0);
+	assert_ok(fs_remove_tree(scratch, name, &e), e);
+	assert_false(there_is(name));
+	assert_int_equal(mkdir(name, 0755), 0);
+	assert_ok(fs_remove_tree(scratch, name, &e), e);
+	assert_false(there_is(name));
+}
+
 static int
 note_path(const char *path, const struct stat *st, void *arg, struct err *e)
 {
@@ -469,8 +599,10 @@ lists_sorted(void **state)
 	assert_string_equal(names.v[1], "B");
 	assert_string_equal(names.v[3], "b");
 	fd = open("d/file", O_RDONLY);
-	assert_fails(fs_list(fd, &names, &e), e, ERR_MISSING, "list");
-	assert_fails(fs_list(-1, &names, &e), e, ERR_IO, "list");
+	assert_fails(fs_list(fd, &names, &e), e, ERR_MISSING,
+	    "/d/file': Not a directory");
+	assert_fails(fs_list(-1, &names, &e), e, ERR_IO,
+	    "read directory '?'");
 	close(fd);
 	close(dir);
 	strv_clear(&names);
@@ -684,8 +816,8 @@ syncs(void **state)
 
 	(void)state;
 	assert_ok(fs_sync_dir(scratch, &e), e);
-	assert_fails(fs_sync_dir(-1, &e), e, ERR_IO, "flush");
-	assert_fails(fs_sync_all(-1, &e), e, ERR_IO, "flush");
+	assert_fails(fs_sync_dir(-1, &e), e, ERR_IO, "sync");
+	assert_fails(fs_sync_all(-1, &e), e, ERR_IO, "sync");
 }
 
 int
@@ -707,6 +839,9 @@ main(void)
 		cmocka_unit_test(writes_all_or_says_why),
 		cmocka_unit_test(swaps_links),
 		cmocka_unit_test(removes_trees_but_follows_no_link),
+		cmocka_unit_test(removes_a_tree_of_any_depth),
+		cmocka_unit_test(half_a_tree_does_not_keep_its_name),
+		cmocka_unit_test(removes_a_directory_of_the_longest_name),
 		cmocka_unit_test(walks_in_order),
 		cmocka_unit_test(walks_of_little_and_of_depth),
 		cmocka_unit_test(lists_sorted),
