@@ -5,13 +5,13 @@
 #include <unistd.h>
 
 #include "deploy-repo/intake.h"
+#include "lib/base/hashset.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/sys/fs.h"
 
 /* A file that some generation here has, or that was just placed. */
 struct source {
-	uint8_t sha256[HASH_SIZE];
 	uint64_t serial;	/* 0: in the new generation itself */
 	const char *path;
 };
@@ -19,31 +19,23 @@ struct source {
 struct sources {
 	struct kept *kept;
 	size_t n_kept;
-	struct source *v;	/* by hash */
-	size_t n;
+	struct hashset by_hash;	/* of struct source, which the arena holds */
+	struct arena arena;
 };
-
-static int
-by_hash(const void *a, const void *b)
-{
-	const struct source *x = a, *y = b;
-
-	return memcmp(x->sha256, y->sha256, HASH_SIZE);
-}
 
 static void
 add_sources(struct sources *s, const struct manifest *m, uint64_t serial,
     const bool *only)
 {
+	struct source *source;
 	size_t i;
 
-	s->v = mem_resize(s->v, s->n + m->n, sizeof(*s->v));
 	for (i = 0; i < m->n; i++) {
 		if (only != NULL && !only[i])
 			continue;
-		memcpy(s->v[s->n].sha256, m->v[i].sha256, HASH_SIZE);
-		s->v[s->n].serial = serial;
-		s->v[s->n++].path = m->v[i].path;
+		source = arena_alloc(&s->arena, sizeof(*source));
+		*source = (struct source){serial, m->v[i].path};
+		hashset_add(&s->by_hash, m->v[i].sha256, source);
 	}
 }
 
@@ -66,8 +58,7 @@ load_sources(struct intake *in, struct sources *s, struct err *e)
 	}
 	free(serials);
 	add_sources(s, &in->in.manifest, 0, in->placed);
-	if (s->n > 1)
-		qsort(s->v, s->n, sizeof(*s->v), by_hash);
+	hashset_sort(&s->by_hash);
 	return status;
 }
 
@@ -79,7 +70,8 @@ sources_clear(struct sources *s)
 	for (i = 0; i < s->n_kept; i++)
 		kept_clear(&s->kept[i]);
 	free(s->kept);
-	free(s->v);
+	hashset_clear(&s->by_hash);
+	arena_clear(&s->arena);
 }
 
 static int
@@ -130,16 +122,16 @@ static int
 take_by_hash(struct intake *in, struct sources *s,
     const struct manifest_entry *f, struct err *e)
 {
-	struct source key = {.serial = 0}, *found;
+	const struct hashset_item *item;
+	const struct source *found;
 
 	if (s->kept == NULL && load_sources(in, s, e) < 0)
 		return -1;
-	memcpy(key.sha256, f->sha256, HASH_SIZE);
-	found = s->n == 0 ? NULL :
-	    bsearch(&key, s->v, s->n, sizeof(*s->v), by_hash);
-	if (found == NULL)
+	item = hashset_find(&s->by_hash, f->sha256);
+	if (item == NULL)
 		return err_set(e, ERR_DATA, "'%s' is listed, but neither sent "
 		    "nor in a generation that is kept here", f->path);
+	found = item->of;
 	if (found->serial != 0 &&
 	    manifest_find(&in->live.manifest, f->path) != NULL)
 		return copy_from(in, found->serial, found->path,
@@ -161,7 +153,7 @@ intake_link_rest(struct intake *in, struct err *e)
 {
 	const struct manifest *m = &in->in.manifest;
 	const struct manifest_entry *f;
-	struct sources sources = {NULL, 0, NULL, 0};
+	struct sources sources = {.kept = NULL};
 	const char *before = "";
 	int status = 0;
 	size_t i;

@@ -22,8 +22,7 @@ struct pull {
 	const struct store *store;
 	const char *url;
 	bool is_dry_run;
-	const struct manifest_entry **v;	/* one for each hash */
-	size_t n;
+	struct hashset files;	/* of manifest entries */
 	pthread_mutex_t lock;
 	struct http *idle[MOST_CLIENTS];	/* each with a connection */
 	size_t n_idle;
@@ -47,7 +46,7 @@ static void
 show(struct pull *p)
 {
 	log_status("fetching: %zu of %zu files, %s", atomic_load(&p->done),
-	    p->n, log_bytes(atomic_load(&p->bytes)));
+	    p->files.n, log_bytes(atomic_load(&p->bytes)));
 }
 
 static int
@@ -163,7 +162,7 @@ static int
 have_file(size_t i, void *arg, struct err *e)
 {
 	struct pull *p = arg;
-	const struct manifest_entry *f = p->v[i];
+	const struct manifest_entry *f = p->files.v[i].of;
 	int status = 0;
 
 	if (atomic_load(&p->is_over))
@@ -181,29 +180,16 @@ have_file(size_t i, void *arg, struct err *e)
 
 /* ------------------------------------------------------------ all of them */
 
-static int
-by_hash(const void *a, const void *b)
-{
-	const struct manifest_entry *const *x = a, *const *y = b;
-	int difference = memcmp((*x)->sha256, (*y)->sha256, HASH_SIZE);
-
-	return difference ? difference : strcmp((*x)->path, (*y)->path);
-}
-
+/* One file for each hash. */
 static void
 choose_files(struct pull *p, const struct manifest *m)
 {
 	size_t i;
 
-	p->v = mem_zero(m->n, sizeof(*p->v));
 	for (i = 0; i < m->n; i++)
-		p->v[i] = &m->v[i];
-	if (m->n > 1)
-		qsort(p->v, m->n, sizeof(*p->v), by_hash);
-	for (i = 0; i < m->n; i++)
-		if (p->n == 0 || !hash_equal(p->v[p->n - 1]->sha256,
-		    p->v[i]->sha256))
-			p->v[p->n++] = p->v[i];
+		hashset_add(&p->files, m->v[i].sha256, &m->v[i]);
+	hashset_sort(&p->files);
+	hashset_unique(&p->files);
 }
 
 int
@@ -217,17 +203,17 @@ pull_files(const struct store *store, const struct manifest *m,
 
 	choose_files(&p, m);
 	pthread_mutex_init(&p.lock, NULL);
-	status = par_each(p.n, have_file, &p, e);
+	status = par_each(p.files.n, have_file, &p, e);
 	log_status("%s", "");
 	while (p.n_idle > 0)
 		http_close(p.idle[--p.n_idle]);
 	pthread_mutex_destroy(&p.lock);
-	free(p.v);
+	hashset_clear(&p.files);
 	tally->n = atomic_load(&p.fetched);
 	tally->bytes = atomic_load(&p.bytes);
 	if (status == 0 && !is_dry_run)
 		log_notice("fetched %zu files, %s in %.1f s; %zu were here",
 		    tally->n, log_bytes(tally->bytes),
-		    (double)(clock_ms() - began) / 1000, p.n - tally->n);
+		    (double)(clock_ms() - began) / 1000, p.files.n - tally->n);
 	return status;
 }

@@ -73,36 +73,14 @@ judge(const struct sending *s, struct err *e)
 
 /* ------------------------------------------------------ what it lacks */
 
-static int
-by_hash(const void *a, const void *b)
+static void
+add_entries(struct hashset *set, const struct manifest *m)
 {
-	const struct manifest_entry *const *x = a, *const *y = b;
-
-	return memcmp((*x)->sha256, (*y)->sha256, HASH_SIZE);
-}
-
-static const struct manifest_entry **
-sort_by_hash(const struct manifest *m)
-{
-	const struct manifest_entry **v = mem_zero(m->n, sizeof(*v));
 	size_t i;
 
 	for (i = 0; i < m->n; i++)
-		v[i] = &m->v[i];
-	if (m->n > 1)
-		qsort(v, m->n, sizeof(*v), by_hash);
-	return v;
-}
-
-/* Of the files with one hash, the server needs the one that is found here. */
-static bool
-is_first(const struct manifest_entry **ours, size_t n,
-    const struct manifest_entry *f)
-{
-	const struct manifest_entry **found = bsearch(&f, ours, n,
-	    sizeof(*ours), by_hash);
-
-	return found != NULL && *found == f;
+		hashset_add(set, m->v[i].sha256, &m->v[i]);
+	hashset_sort(set);
 }
 
 static int
@@ -142,25 +120,25 @@ static int
 choose_files(struct sending *s, struct err *e)
 {
 	const struct manifest *m = &s->g.manifest;
-	const struct manifest_entry **ours = sort_by_hash(m);
-	const struct manifest_entry **live = sort_by_hash(&s->live);
+	struct hashset ours = HASHSET_INIT, live = HASHSET_INIT;
 	const struct manifest_entry *f;
 	int status = 0;
 	size_t i;
 
+	add_entries(&ours, m);
+	add_entries(&live, &s->live);
 	s->files = mem_zero(m->n + 2, sizeof(*s->files));
 	s->sources = mem_zero(m->n + 2, sizeof(*s->sources));
 	add_text(s, MANIFEST_NAME, &s->g.text);
 	add_text(s, MANIFEST_SIGNATURE, &s->g.signature);
 	for (i = 0; i < m->n && status == 0; i++) {
 		f = &m->v[i];
-		if (is_first(ours, m->n, f) && (s->live.n == 0 ||
-		    bsearch(&f, live, s->live.n, sizeof(*live),
-		    by_hash) == NULL))
+		if (hashset_find(&ours, f->sha256)->of == f &&
+		    hashset_find(&live, f->sha256) == NULL)
 			status = add_file(s, f, e);
 	}
-	free(ours);
-	free(live);
+	hashset_clear(&ours);
+	hashset_clear(&live);
 	return status;
 }
 

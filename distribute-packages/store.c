@@ -262,38 +262,22 @@ store_commit(struct store *s, const struct generation *g, struct err *e)
 
 /* ------------------------------------------------------------ collecting */
 
-/* Hashes that some generation lists: sorted, then searched. */
-struct hashes {
-	uint8_t (*v)[HASH_SIZE];
-	size_t n;
-	size_t cap;
-};
-
-static int
-by_bytes(const void *a, const void *b)
-{
-	return memcmp(a, b, HASH_SIZE);
-}
-
 /* No more of a manifest is looked at than the hashes its lines begin with. */
 static int
-add_hashes(const struct store *s, uint64_t serial, struct hashes *h,
+add_hashes(const struct store *s, uint64_t serial, struct hashset *h,
     struct err *e)
 {
 	char *path = mem_format("%" PRIu64 "/" MANIFEST_NAME, serial);
 	struct buf text = BUF_INIT;
+	uint8_t sha256[HASH_SIZE];
 	const char *p, *end;
 	int status = fs_read(s->generations, path, MANIFEST_LIMIT, &text, e);
 
 	p = buf_cstr(&text);
 	end = p + text.n;
 	while (status == 0 && p < end) {
-		if (h->n == h->cap) {
-			h->cap = mem_grow(h->cap, h->n + 1);
-			h->v = mem_resize(h->v, h->cap, sizeof(*h->v));
-		}
-		if (end - p > 2 * HASH_SIZE && hash_parse(p, h->v[h->n]))
-			h->n++;
+		if (end - p > 2 * HASH_SIZE && hash_parse(p, sha256))
+			hashset_add(h, sha256, NULL);
 		p = memchr(p, '\n', (size_t)(end - p));
 		p = p ? p + 1 : end;
 	}
@@ -303,7 +287,8 @@ add_hashes(const struct store *s, uint64_t serial, struct hashes *h,
 }
 
 static int
-remove_unlisted(const struct store *s, const struct hashes *h, struct err *e)
+remove_unlisted(const struct store *s, const struct hashset *h,
+    struct err *e)
 {
 	struct strv names = STRV_INIT;
 	uint8_t sha256[HASH_SIZE];
@@ -312,8 +297,8 @@ remove_unlisted(const struct store *s, const struct hashes *h, struct err *e)
 
 	for (i = 0; i < names.n && status == 0; i++) {
 		if (strlen(names.v[i]) == 2 * HASH_SIZE &&
-		    hash_parse(names.v[i], sha256) && h->n > 0 &&
-		    bsearch(sha256, h->v, h->n, HASH_SIZE, by_bytes) != NULL)
+		    hash_parse(names.v[i], sha256) &&
+		    hashset_find(h, sha256) != NULL)
 			continue;
 		if (unlinkat(s->objects, names.v[i], 0) < 0)
 			status = err_sys(e, "remove object '%s'", names.v[i]);
@@ -343,7 +328,7 @@ prune(struct store *s, const uint64_t *serials, size_t n, uint64_t keep,
 int
 store_collect(struct store *s, uint64_t keep, struct err *e)
 {
-	struct hashes h = {NULL, 0, 0};
+	struct hashset h = HASHSET_INIT;
 	bool pruned = s->was_interrupted;
 	uint64_t *serials;
 	size_t n, i;
@@ -355,12 +340,11 @@ store_collect(struct store *s, uint64_t keep, struct err *e)
 	if (status == 0 && pruned) {
 		for (i = 0; i < n && i < (keep ? keep : 1) && status == 0; i++)
 			status = add_hashes(s, serials[i], &h, e);
-		if (h.n > 1)
-			qsort(h.v, h.n, sizeof(*h.v), by_bytes);
+		hashset_sort(&h);
 		if (status == 0)
 			status = remove_unlisted(s, &h, e);
 	}
-	free(h.v);
+	hashset_clear(&h);
 	free(serials);
 	if (status == 0 && unlinkat(s->dir, UNFINISHED, 0) < 0 &&
 	    errno != ENOENT)

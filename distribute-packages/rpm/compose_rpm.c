@@ -248,7 +248,7 @@ compose_repo_files(struct publication *p, const struct suite *s,
 
 /* A package for all architectures stands in several repositories: one file. */
 struct file_again {
-	struct pkg **v;		/* whose file it is */
+	const struct hashset_item *v;	/* the packages whose file it is */
 	size_t n;
 	struct signed_rpm made;
 	bool is_changed;
@@ -256,33 +256,26 @@ struct file_again {
 
 struct sign_again {
 	struct publication *p;
-	struct pkg **v;		/* by the file's hash */
+	struct hashset packages;	/* by the file's hash */
 	struct file_again *files;
 	size_t n_files;
 };
 
-static int
-by_sha256(const void *a, const void *b)
-{
-	const struct pkg *const *x = a, *const *y = b;
-
-	return memcmp((*x)->sha256, (*y)->sha256, HASH_SIZE);
-}
-
 static void
-list_files(struct sign_again *x, struct suite *s)
+list_files(struct sign_again *x, const struct suite *s)
 {
-	size_t i, n = 0;
+	struct hashset *all = &x->packages;
+	size_t i;
 
-	x->v = mem_zero(s->n + 1, sizeof(*x->v));
-	x->files = mem_zero(s->n + 1, sizeof(*x->files));
 	for (i = 0; i < s->n; i++)
 		if (s->v[i].format == FORMAT_RPM && !s->v[i].is_new)
-			x->v[n++] = &s->v[i];
-	qsort(x->v, n, sizeof(*x->v), by_sha256);
-	for (i = 0; i < n; i++) {
-		if (i == 0 || by_sha256(&x->v[i - 1], &x->v[i]) != 0)
-			x->files[x->n_files++].v = &x->v[i];
+			hashset_add(all, s->v[i].sha256, &s->v[i]);
+	hashset_sort(all);
+	x->files = mem_zero(all->n + 1, sizeof(*x->files));
+	for (i = 0; i < all->n; i++) {
+		if (i == 0 || !hash_equal(all->v[i - 1].sha256,
+		    all->v[i].sha256))
+			x->files[x->n_files++].v = &all->v[i];
 		x->files[x->n_files - 1].n++;
 	}
 }
@@ -292,10 +285,11 @@ sign_again(size_t i, void *arg, struct err *e)
 {
 	struct sign_again *x = arg;
 	struct file_again *f = &x->files[i];
+	const struct pkg *first = f->v->of;
 
 	if (rpm_build_again(&x->p->store, publication_signer(x->p, i),
-	    f->v[0]->sha256, x->p->date, &f->made, &f->is_changed, e) < 0)
-		return err_wrap(e, "'%s'", f->v[0]->path);
+	    first->sha256, x->p->date, &f->made, &f->is_changed, e) < 0)
+		return err_wrap(e, "'%s'", first->path);
 	return 0;
 }
 
@@ -304,6 +298,7 @@ sign_suite(struct publication *p, struct suite *s, struct err *e)
 {
 	struct sign_again x = {.p = p};
 	struct file_again *f;
+	const struct pkg *k;
 	size_t i, signed_again = 0;
 	int status;
 
@@ -314,7 +309,8 @@ sign_suite(struct publication *p, struct suite *s, struct err *e)
 		status = par_each(x.n_files, sign_again, &x, e);
 	for (f = x.files; f < x.files + x.n_files; f++) {
 		for (i = 0; i < f->n && status == 0 && f->is_changed; i++) {
-			suite_set_signed(s, f->v[i], &f->made);
+			k = f->v[i].of;
+			suite_set_signed(s, &s->v[k - s->v], &f->made);
 			signed_again++;
 		}
 		signed_rpm_clear(&f->made);
@@ -322,7 +318,7 @@ sign_suite(struct publication *p, struct suite *s, struct err *e)
 	if (signed_again > 0)
 		log_notice("suite %s: %zu rpms signed again: another key had "
 		    "signed them", s->name, signed_again);
-	free(x.v);
+	hashset_clear(&x.packages);
 	free(x.files);
 	return status;
 }

@@ -16,8 +16,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/base/hashset.h"	/* HASH_SIZE */
 
-#define HASH_SIZE 32
 #define HASH_HEX 65	/* 64 hexadecimal digits and a NUL */
 
 /* What a file is known by. */

@@ -226,7 +226,7 @@ check_repository(const struct tree *t, struct pgp *trusted, int64_t now,
 	buf_clear(&c.primary);
 	free(c.packages);
 	for (i = 0; i < LISTS; i++)
-		free(c.ids[i].v);
+		hashset_clear(&c.ids[i]);
 	free(dir);
 	return status;
 }

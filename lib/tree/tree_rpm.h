@@ -16,13 +16,6 @@
 #include "lib/sys/fs.h"
 #include "lib/tree/tree.h"
 
-/* Sorted SHA-256s of packages. */
-struct ids {
-	uint8_t (*v)[HASH_SIZE];
-	size_t n;
-	size_t cap;
-};
-
 enum list { PRIMARY, FILELISTS, OTHER, LISTS };
 
 struct repository_check {
@@ -36,7 +29,7 @@ struct repository_check {
 	struct buf primary;	/* unpacked; packages point into it */
 	struct repodata_package *packages;
 	size_t n;
-	struct ids ids[LISTS];
+	struct hashset ids[LISTS];	/* of the packages in each list */
 };
 
 /* A file of the repository, at a path that comes from outside. */

@@ -26,34 +26,11 @@ static const struct {
 	[OTHER] = {"other", "otherdata"},
 };
 
-static void
-add_id(struct ids *ids, const uint8_t id[HASH_SIZE])
-{
-	if (ids->n == ids->cap) {
-		ids->cap = mem_grow(ids->cap, ids->n + 1);
-		ids->v = mem_resize(ids->v, ids->cap, sizeof(*ids->v));
-	}
-	memcpy(ids->v[ids->n++], id, HASH_SIZE);
-}
-
-static int
-by_id(const void *a, const void *b)
-{
-	return memcmp(a, b, HASH_SIZE);
-}
-
-static void
-sort_ids(struct ids *ids)
-{
-	if (ids->n > 1)
-		qsort(ids->v, ids->n, sizeof(*ids->v), by_id);
-}
-
 /* ------------------------------------------------------- a list in pieces */
 
 /* filelists.xml and other.xml, of which only the pkgids are kept. */
 struct listing {
-	struct ids *ids;
+	struct hashset *ids;
 	struct buf pending;	/* what was not looked at yet */
 	size_t enough;		/* bytes to look at once */
 	bool is_begun;
@@ -86,7 +63,7 @@ take_ids(struct listing *l, const char *end, struct err *e)
 		return -1;
 	l->is_begun = true;
 	while ((status = repodata_next_listed(&p, end, &element, id, e)) > 0)
-		add_id(l->ids, id);
+		hashset_add(l->ids, id, NULL);
 	return status;
 }
 
@@ -125,7 +102,7 @@ end_listing(struct listing *l, const char *root, struct err *e)
 	if (l->count != l->ids->n)
 		return err_set(e, ERR_DATA, "has %zu packages, and says %"
 		    PRIu64, l->ids->n, l->count);
-	sort_ids(l->ids);
+	hashset_sort(l->ids);
 	return 0;
 }
 
@@ -207,12 +184,12 @@ take_packages(struct repository_check *c, struct err *e)
 			    sizeof(*c->packages));
 		}
 		c->packages[c->n++] = package;
-		add_id(&c->ids[PRIMARY], package.sha256);
+		hashset_add(&c->ids[PRIMARY], package.sha256, NULL);
 	}
 	if (status == 0 && count != c->n)
 		return err_set(e, ERR_DATA, "has %zu packages, and says %"
 		    PRIu64, c->n, count);
-	sort_ids(&c->ids[PRIMARY]);
+	hashset_sort(&c->ids[PRIMARY]);
 	return status;
 }
 
@@ -306,17 +283,16 @@ by_name(const void *a, const void *b)
 static int
 check_twins(struct repository_check *c, struct err *e)
 {
-	const struct ids *ids = &c->ids[PRIMARY];
+	const struct hashset_item *twin = hashset_twin(&c->ids[PRIMARY]);
 	const struct repodata_package *k = c->packages;
 	char hex[HASH_HEX];
 	size_t i;
 
-	for (i = 1; i < ids->n; i++)
-		if (hash_equal(ids->v[i - 1], ids->v[i])) {
-			hash_hex(ids->v[i], hex);
-			return err_set(e, ERR_DATA, "primary lists the "
-			    "package %s twice", hex);
-		}
+	if (twin != NULL) {
+		hash_hex(twin->sha256, hex);
+		return err_set(e, ERR_DATA, "primary lists the package %s "
+		    "twice", hex);
+	}
 	if (c->n > 1)
 		qsort(c->packages, c->n, sizeof(*c->packages), by_name);
 	for (i = 1; i < c->n; i++)
@@ -332,10 +308,7 @@ check_twins(struct repository_check *c, struct err *e)
 static int
 check_same(const struct repository_check *c, enum list list, struct err *e)
 {
-	const struct ids *a = &c->ids[PRIMARY], *b = &c->ids[list];
-
-	if (a->n == b->n && (a->n == 0 ||
-	    memcmp(a->v, b->v, a->n * sizeof(*a->v)) == 0))
+	if (hashset_same(&c->ids[PRIMARY], &c->ids[list]))
 		return 0;
 	return err_set(e, ERR_DATA, "%s has not the packages of primary",
 	    lists[list].type);
