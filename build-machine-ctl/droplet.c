@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/date.h"
 #include "lib/base/mem.h"
 #include "lib/sys/clock.h"
 
@@ -67,7 +68,7 @@ droplet_read(struct droplet *d, const struct json *j, struct err *e)
 		    (long long)d->id, name == NULL ? "name" : "status");
 	d->name = mem_dup(name);
 	d->status = mem_dup(status);
-	if (created == NULL || !clock_parse(created, &d->created))
+	if (created == NULL || !date_parse(created, &d->created))
 		d->created = clock_now();
 	if (!json_number(j, "size.price_hourly", &d->hourly) ||
 	    !(d->hourly >= 0 && d->hourly < 100000))

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/date.h"
 #include "lib/base/mem.h"
-#include "lib/sys/clock.h"
 #include "lib/sys/log.h"
 
 void
@@ -94,7 +94,7 @@ look_at_snapshot(const struct json *j, void *arg, struct err *e)
 		return 0;
 	}
 	if (date != NULL)
-		clock_parse(date, &created);
+		date_parse(date, &created);
 	if (s->image->id != 0 && created < s->created)
 		return 0;
 	s->created = created;

@@ -7,6 +7,7 @@
 #include "deploy-repo/cmd.h"
 #include "deploy-repo/inbox.h"
 #include "deploy-repo/site.h"
+#include "lib/base/date.h"
 #include "lib/drop/drop.h"
 #include "lib/frame/report.h"
 #include "lib/tree/tree.h"
@@ -14,7 +15,7 @@
 /* As text: what stands in the records of list and status. */
 struct facts {
 	char serial[SERIAL_TEXT];
-	char date[DATE_TEXT];
+	char date[DATE_SIZE];
 	char files[24];
 	char bytes[24];
 };
@@ -37,7 +38,7 @@ find_facts(const struct site *s, uint64_t serial, struct kept *k,
 			total += size;
 	close(t.dir);
 	snprintf(facts->serial, sizeof(facts->serial), "%" PRIu64, serial);
-	manifest_format_date(k->manifest.date, facts->date);
+	date_format(k->manifest.date, facts->date);
 	snprintf(facts->files, sizeof(facts->files), "%zu", k->manifest.n);
 	snprintf(facts->bytes, sizeof(facts->bytes), "%" PRIu64, total);
 	return 0;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/date.h"
 #include "lib/base/path.h"
 #include "lib/sys/background.h"
 #include "lib/sys/cleanup.h"
@@ -76,7 +77,7 @@ choose_date(struct publication *p, struct err *e)
 {
 	const char *epoch = getenv("SOURCE_DATE_EPOCH");
 	int64_t last = p->last.manifest.date, now = (int64_t)time(NULL);
-	char text[DATE_TEXT], *end;
+	char text[DATE_SIZE], *end;
 
 	p->date = now - DATE_SLACK;
 	if (epoch != NULL && epoch[0] != '\0') {
@@ -96,7 +97,7 @@ choose_date(struct publication *p, struct err *e)
 			return -1;
 	}
 	if (p->date > now) {
-		manifest_format_date(p->date - 1, text);
+		date_format(p->date - 1, text);
 		return err_set(e, ERR_CONFIG, "the clock is wrong, or "
 		    "SOURCE_DATE_EPOCH: the date would be later than now "
 		    "(the last generation is of %s)", text);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/date.h"
 #include "lib/base/path.h"
 #include "lib/deb/control.h"
 
@@ -25,12 +26,12 @@ add_field(struct buf *text, const char *name, const char *value)
 static void
 add_dates(struct buf *text, int64_t date, int64_t valid_for)
 {
-	char rfc1123[RFC1123_SIZE];
+	char rfc1123[DATE_SIZE];
 
-	tree_format_rfc1123(date, rfc1123);
+	date_format_rfc1123(date, rfc1123);
 	buf_addf(text, "Date: %s\n", rfc1123);
 	if (valid_for > 0) {
-		tree_format_rfc1123(date + valid_for, rfc1123);
+		date_format_rfc1123(date + valid_for, rfc1123);
 		buf_addf(text, "Valid-Until: %s\n", rfc1123);
 	}
 }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
+#include "lib/base/date.h"
 #include "lib/base/mem.h"
 #include "lib/http/http_client.h"
 #include "lib/sys/cleanup.h"
@@ -41,12 +41,10 @@ static void
 say_why_not(struct transfer *t, int64_t wait)
 {
 	struct err *e = &t->r->error;
-	time_t until = (time_t)(clock_now() + wait / 1000);
-	char text[32];
-	struct tm tm;
+	char text[DATE_SIZE];
 
-	if (t->outcome.status == 429 && gmtime_r(&until, &tm) != NULL &&
-	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0)
+	date_format(clock_now() + wait / 1000, text);
+	if (t->outcome.status == 429)
 		err_set(e, e->kind, "%s; the limit holds until %s", e->text,
 		    text);
 	else if (t->tries > 1)

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/date.h"
 #include "lib/base/mem.h"
 #include "lib/pgp/keyring.h"
 #include "lib/pgp/pgp.h"
@@ -82,16 +83,14 @@ check_dates(gpgme_key_t key, unsigned min_days, struct err *e)
 {
 	int64_t now = (int64_t)time(NULL);
 	int64_t expires = (int64_t)key->subkeys->expires;
-	char date[16] = "?";
-	struct tm tm;
-	time_t t = (time_t)expires;
+	char date[DATE_SIZE];
 
 	if (key->revoked)
 		return err_set(e, ERR_REFUSED, "it was revoked");
 	if (expires == 0)
 		return 0;
-	if (gmtime_r(&t, &tm) != NULL)
-		strftime(date, sizeof(date), "%Y-%m-%d", &tm);
+	date_format(expires, date);
+	date[strcspn(date, "T")] = '\0';
 	if (key->expired || expires <= now)
 		return err_set(e, ERR_REFUSED, "it expired on %s", date);
 	if (expires - now < (int64_t)min_days * DAY)

@@ -4,38 +4,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "lib/base/date.h"
 #include "lib/base/path.h"
 
 #define ENTRY_PREFIX (2 * HASH_SIZE + 2)	/* digest, two blanks */
-
-void
-manifest_format_date(int64_t date, char text[DATE_TEXT])
-{
-	time_t t = (time_t)date;
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(text, DATE_TEXT, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
-		strcpy(text, "1970-01-01T00:00:00Z");
-}
-
-bool
-manifest_parse_date(const char *text, int64_t *date)
-{
-	struct tm tm = {.tm_isdst = 0};
-	const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
-
-	char again[DATE_TEXT];
-
-	if (end == NULL || *end != '\0')
-		return false;
-	*date = (int64_t)timegm(&tm);
-	/* strptime takes more than we write: blanks, February 31st */
-	manifest_format_date(*date, again);
-	return *date >= 0 && strcmp(again, text) == 0;
-}
 
 static bool
 parse_serial(const char *text, uint64_t *serial)
@@ -69,7 +42,7 @@ parse_comment(struct manifest *m, char *line)
 		return true;
 	}
 	if (strcmp(line, "date") == 0)
-		return m->date == 0 && manifest_parse_date(value, &m->date);
+		return m->date == 0 && date_parse_exact(value, &m->date);
 	if (strcmp(line, "previous") == 0) {
 		if (m->has_previous)
 			return false;
@@ -242,11 +215,11 @@ manifest_find(const struct manifest *m, const char *path)
 void
 manifest_write(struct manifest *m, struct buf *text)
 {
-	char hex[HASH_HEX], date[DATE_TEXT];
+	char hex[HASH_HEX], date[DATE_SIZE];
 	size_t i, start = text->n;
 
 	if (m->serial != 0) {
-		manifest_format_date(m->date, date);
+		date_format(m->date, date);
 		buf_addf(text, "# serial %" PRIu64 "\n# release %s\n# date "
 		    "%s\n", m->serial, m->release, date);
 	}

@@ -73,9 +73,4 @@ void manifest_clear(struct manifest *m);
 int manifest_report(const struct manifest *m, bool wants_json,
     struct err *e);
 
-/* RFC 3339 in UTC, and back: false for anything else. */
-#define DATE_TEXT 21
-void manifest_format_date(int64_t date, char text[DATE_TEXT]);
-bool manifest_parse_date(const char *text, int64_t *date);
-
 #endif

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/sys/log.h"
@@ -116,30 +115,4 @@ tree_check(const struct tree *t, struct pgp *trusted, int64_t now,
 	if (tree_check_apt(t, trusted, now, e) < 0)
 		return -1;
 	return tree_check_rpm(t, trusted, now, e);
-}
-
-void
-tree_format_rfc1123(int64_t date, char text[RFC1123_SIZE])
-{
-	time_t t = (time_t)date;
-	struct tm tm;
-
-	/* no setlocale is ever called: these are the C locale's names */
-	if (gmtime_r(&t, &tm) == NULL || strftime(text, RFC1123_SIZE,
-	    "%a, %d %b %Y %H:%M:%S UTC", &tm) == 0)
-		strcpy(text, "Thu, 01 Jan 1970 00:00:00 UTC");
-}
-
-bool
-tree_parse_rfc1123(const char *text, int64_t *date)
-{
-	struct tm tm = {.tm_isdst = 0};
-	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S ", &tm);
-
-	if (end == NULL || (strcmp(end, "UTC") != 0 &&
-	    strcmp(end, "GMT") != 0 && strcmp(end, "Z") != 0 &&
-	    strcmp(end, "+0000") != 0))
-		return false;
-	*date = (int64_t)timegm(&tm);
-	return true;
 }

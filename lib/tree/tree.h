@@ -61,9 +61,4 @@ int tree_check_rpm(const struct tree *t, struct pgp *trusted, int64_t now,
 int tree_check(const struct tree *t, struct pgp *trusted, int64_t now,
     struct err *e);
 
-/* "Sun, 22 Nov 2026 15:04:05 UTC" (RFC 1123), the form of Release files. */
-#define RFC1123_SIZE 32
-void tree_format_rfc1123(int64_t date, char text[RFC1123_SIZE]);
-bool tree_parse_rfc1123(const char *text, int64_t *date);
-
 #endif

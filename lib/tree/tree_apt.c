@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/date.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/data/out.h"
@@ -249,13 +250,13 @@ check_dates(const struct suite_check *c, const char *date,
 {
 	int64_t t;
 
-	if (date == NULL || !tree_parse_rfc1123(date, &t))
+	if (date == NULL || !date_parse_rfc1123(date, &t))
 		return err_set(e, ERR_DATA, "Release has no good Date");
 	if (t > c->now + CLOCK_SLACK)
 		return err_set(e, ERR_DATA, "Date is in the future: %s", date);
 	if (valid_until == NULL)
 		return 0;
-	if (!tree_parse_rfc1123(valid_until, &t))
+	if (!date_parse_rfc1123(valid_until, &t))
 		return err_set(e, ERR_DATA, "Release has a bad Valid-Until");
 	if (t < c->now)
 		return err_set(e, ERR_DATA, "expired: Valid-Until is %s",

@@ -497,61 +497,6 @@ cut_texts_are_refused(void **state)
 	}
 }
 
-static void
-dates(void **state)
-{
-	static const struct {
-		int64_t date;
-		const char *text;
-	} good[] = {
-		{0, "1970-01-01T00:00:00Z"}, {1, "1970-01-01T00:00:01Z"},
-		{1795359845, "2026-11-22T15:04:05Z"},
-		{951782400, "2000-02-29T00:00:00Z"},
-		{4102444799, "2099-12-31T23:59:59Z"},
-		{253402300799, "9999-12-31T23:59:59Z"},
-	};
-	char text[DATE_TEXT];
-	int64_t date;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(good); i++) {
-		manifest_format_date(good[i].date, text);
-		assert_string_equal(text, good[i].text);
-		assert_true(manifest_parse_date(good[i].text, &date));
-		assert_true(date == good[i].date);
-	}
-	manifest_format_date(INT64_MAX, text);
-	assert_true(strlen(text) < DATE_TEXT);
-	manifest_format_date(253402300800, text);
-	assert_true(strlen(text) < DATE_TEXT);
-}
-
-static void
-dates_in_another_form_are_none(void **state)
-{
-	static const char *const bad[] = {
-		"", "2026", "2026-11-22", "2026-11-22T15:04:05",
-		"2026-11-22T15:04:05Zx", "2026-11-22T15:04:05z",
-		"2026-11-22 15:04:05Z", "2026-13-22T15:04:05Z",
-		"2026-11-22T25:04:05Z", "2026-11-22T15:60:05Z",
-		"2026-11-22T15:04:05+00:00", "x2026-11-22T15:04:05Z",
-		"2026-11-22T15:04:05.0Z", "26-11-22T15:04:05Z",
-		/* what strptime alone lets pass */
-		" 2026-11-22T15:04:05Z", "2026-1-2T3:4:5Z",
-		"2026- 1- 2T 3: 4: 5Z", "2026-02-31T00:00:00Z",
-		"2026-11-22T15:04:60Z", "2026-11-22T15:04:61Z",
-		"+026-11-22T15:04:05Z",
-	};
-	int64_t date;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(bad); i++)
-		if (manifest_parse_date(bad[i], &date))
-			fail_msg("'%s' is taken for a date", bad[i]);
-}
-
 int
 main(void)
 {
@@ -579,8 +524,6 @@ main(void)
 		cmocka_unit_test(comments_hold_no_nul),
 		cmocka_unit_test(comments_are_bounded),
 		cmocka_unit_test(cut_texts_are_refused),
-		cmocka_unit_test(dates),
-		cmocka_unit_test(dates_in_another_form_are_none),
 	};
 
 	return cmocka_run_group_tests(tests, scratch_enter, scratch_leave);
