@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "build-machine-ctl/row.h"
-#include "build-machine-ctl/tally.h"
 #include "lib/base/mem.h"
 #include "lib/sys/log.h"
+#include "lib/sys/tally.h"
 
 struct ending {
 	const struct choice *choice;

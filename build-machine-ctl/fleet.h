@@ -26,7 +26,7 @@
 #include "build-machine-ctl/cloud.h"
 #include "build-machine-ctl/poll.h"
 #include "build-machine-ctl/runner.h"
-#include "build-machine-ctl/tally.h"
+#include "lib/sys/tally.h"
 
 enum wait_level { WAIT_NONE, WAIT_ACTIVE, WAIT_SSH, WAIT_RUNNER };
 

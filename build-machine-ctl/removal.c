@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "build-machine-ctl/poll.h"
-#include "build-machine-ctl/tally.h"
 #include "lib/base/mem.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/tally.h"
 
 /* A droplet that is still there this long after its DELETE gets another. */
 #define PATIENCE_MS 10000

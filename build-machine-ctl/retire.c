@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "build-machine-ctl/removal.h"
-#include "build-machine-ctl/tally.h"
 #include "lib/base/mem.h"
 #include "lib/sys/clock.h"
+#include "lib/sys/tally.h"
 
 /* What GitLab may take before the droplets are deleted, and after. */
 #define BEFORE_MS 15000

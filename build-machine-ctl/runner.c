@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "build-machine-ctl/tally.h"
 #include "build-machine-ctl/token.h"
 #include "lib/base/mem.h"
 #include "lib/http/json.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
+#include "lib/sys/tally.h"
 
 #define API "/api/v4"
 #define PER_PAGE 100	/* the most that GitLab gives */

@@ -1,20 +1,22 @@
-#include "build-machine-ctl/tally.h"
+#include "lib/sys/tally.h"
 
 #include "lib/sys/log.h"
+
+#define MOST_PRINTED 100
 
 void
 tally_add(struct tally *t, const struct err *e)
 {
-	if (t->n == 0) {
+	if (t->n++ == 0) {
 		t->first = *e;
 		t->worst = e->kind;
-	} else {
-		if (t->n == 1)
-			log_error("%s", t->first.text);
-		log_error("%s", e->text);
-		t->worst = err_worst(t->worst, e->kind);
+		return;
 	}
-	t->n++;
+	if (t->n == 2)
+		log_error("%s", t->first.text);
+	if (t->n <= MOST_PRINTED)
+		log_error("%s", e->text);
+	t->worst = err_worst(t->worst, e->kind);
 }
 
 int
