@@ -3,14 +3,14 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/base/mem.h"
 #include "lib/sys/cleanup.h"
-#include "lib/sys/log.h"
+#include "lib/sys/tally.h"
 
 #define MAX_THREADS 64
-#define MAX_PRINTED 100
 
 struct failure {
 	size_t index;
@@ -80,23 +80,20 @@ by_index(const void *a, const void *b)
 static int
 report(struct job *job, struct err *e)
 {
-	enum err_kind worst = ERR_NONE;
+	struct tally failed = TALLY_INIT;
+	char of_all[32];
 	size_t i;
 
-	if (job->n_failures == 0)
-		return 0;
 	for (i = 0; i < job->n_failures; i++)
-		worst = err_worst(worst, job->failures[i].err.kind);
-	if (worst == ERR_SIGNAL)
-		return cleanup_check(e);
-	if (job->n_failures == 1) {
-		*e = job->failures[0].err;
-		return -1;
-	}
-	qsort(job->failures, job->n_failures, sizeof(*job->failures), by_index);
-	for (i = 0; i < job->n_failures && i < MAX_PRINTED; i++)
-		log_error("%s", job->failures[i].err.text);
-	return err_set(e, worst, "%zu of %zu failed", job->n_failures, job->n);
+		if (job->failures[i].err.kind == ERR_SIGNAL)
+			return cleanup_check(e);
+	if (job->n_failures > 1)
+		qsort(job->failures, job->n_failures, sizeof(*job->failures),
+		    by_index);
+	for (i = 0; i < job->n_failures; i++)
+		tally_add(&failed, &job->failures[i].err);
+	snprintf(of_all, sizeof(of_all), "of %zu", job->n);
+	return tally_end(&failed, of_all, e);
 }
 
 int
