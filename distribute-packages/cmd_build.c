@@ -7,19 +7,19 @@
 #include "distribute-packages/publication.h"
 #include "distribute-packages/send.h"
 #include "lib/sys/log.h"
+#include "lib/sys/tally.h"
 #include "lib/tree/release.h"
 
 #define MOST_PRINTED 50
 
-/* What became of the items. */
-struct tally {
+/* What became of the items that did not fail. */
+struct counts {
 	size_t added;
 	size_t known;
-	size_t failed;
 };
 
 static void
-print_added(struct tally *t, const struct suite *s, const char *name,
+print_added(struct counts *t, const struct suite *s, const char *name,
     const char *version, const char *architecture)
 {
 	if (t->added++ < MOST_PRINTED)
@@ -33,7 +33,7 @@ print_added(struct tally *t, const struct suite *s, const char *name,
  */
 static int
 add_deb(const struct publication *p, struct suite *s, const struct deb *d,
-    struct tally *t, struct err *e)
+    struct counts *t, struct err *e)
 {
 	char *path = suite_deb_path(s, d);
 	int published = ledger_compare(&p->last.ledger, path,
@@ -52,7 +52,7 @@ add_deb(const struct publication *p, struct suite *s, const struct deb *d,
 
 static int
 add_rpm(const struct publication *p, struct suite *s,
-    const struct signed_rpm *r, struct tally *t, struct err *e)
+    const struct signed_rpm *r, struct counts *t, struct err *e)
 {
 	struct strv basearches = STRV_INIT;
 	int published = 0;
@@ -82,7 +82,8 @@ static int
 add_packages(const struct publication *p, struct suite *s,
     const struct collection *c, struct err *e)
 {
-	struct tally t = {0, 0, 0};
+	struct counts t = {0, 0};
+	struct tally failed = TALLY_INIT;
 	struct err one = ERR_INIT;
 	const struct item *item;
 	int status;
@@ -91,19 +92,15 @@ add_packages(const struct publication *p, struct suite *s,
 		status = item->format == FORMAT_RPM ?
 		    add_rpm(p, s, &item->rpm, &t, &one) :
 		    add_deb(p, s, &item->deb, &t, &one);
-		if (status == 0)
-			continue;
-		if (t.failed++ > 0)
-			log_error("%s", one.text);
-		else
-			*e = one;
+		if (status < 0)
+			tally_add(&failed, &one);
 	}
 	if (t.added > MOST_PRINTED)
 		log_notice("+ %s and %zu more", s->name,
 		    t.added - MOST_PRINTED);
 	if (t.known > 0)
 		log_notice("%zu packages are published already", t.known);
-	return t.failed > 0 ? -1 : 0;
+	return tally_end(&failed, "packages", e);
 }
 
 static int

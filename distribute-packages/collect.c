@@ -11,6 +11,7 @@
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 #include "lib/sys/par.h"
+#include "lib/sys/tally.h"
 
 struct file {
 	size_t place;
@@ -115,10 +116,10 @@ static int
 find_drops(struct collecting *c, const struct strv *builds, struct err *e)
 {
 	char *path = conf_path(c->options->p->conf, "repository", "inbox");
-	enum err_kind worst = ERR_NONE;
+	struct tally failed = TALLY_INIT;
 	int inbox = fs_open_dir(path, e);
-	size_t i, missing = 0;
 	struct err one;
+	size_t i;
 
 	free(path);
 	if (inbox < 0)
@@ -136,14 +137,10 @@ find_drops(struct collecting *c, const struct strv *builds, struct err *e)
 			log_warning("%s", one.text);
 			continue;
 		}
-		if (missing++ > 0)
-			log_error("%s", e->text);
-		worst = err_worst(worst, one.kind);
-		*e = one;
+		tally_add(&failed, &one);
 	}
 	close(inbox);
-	e->kind = worst;
-	return missing > 0 ? -1 : 0;
+	return tally_end(&failed, "builds", e);
 }
 
 static int
