@@ -12,8 +12,8 @@
 #include "lib/base/path.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
-#include "lib/sys/log.h"
 #include "lib/sys/par.h"
+#include "lib/sys/tally.h"
 
 #define PACKAGES "target/packages"
 
@@ -250,10 +250,10 @@ settle_build(struct collection *c, struct err *e)
 static int
 judge(struct collection *c, struct err *e)
 {
-	enum err_kind worst = ERR_NONE;
-	struct err one, last;
+	struct tally failed = TALLY_INIT;
 	struct build build;
-	size_t i, bad = 0;
+	struct err one;
+	size_t i;
 
 	if (!build_parse(c->build, &build))
 		return err_set(e, ERR_USAGE, "'%s' is no build: one is an "
@@ -264,16 +264,9 @@ judge(struct collection *c, struct err *e)
 		    c->release, &build, &one) == 0)
 			continue;
 		err_wrap(&one, "'%s'", c->v[i].path);
-		if (bad++ > 0)
-			log_error("%s", last.text);
-		last = one;
-		worst = err_worst(worst, one.kind);
+		tally_add(&failed, &one);
 	}
-	if (bad == 0)
-		return 0;
-	*e = last;
-	e->kind = worst;
-	return -1;
+	return tally_end(&failed, "packages", e);
 }
 
 static int
