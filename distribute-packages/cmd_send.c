@@ -14,9 +14,6 @@ cmd_build_and_send(const struct tool_call *call, struct err *e)
 {
 	uint64_t coming = 0;
 
-	if (call->n_args > 0)
-		return err_set(e, ERR_USAGE, "unknown verb '%s': see --help",
-		    call->args[0]);
 	if (cmd_build_for(call, true, &coming, e) < 0)
 		return -1;
 	job_log_next("send");

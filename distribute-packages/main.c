@@ -23,7 +23,7 @@ static const struct tool_option table[] = {
 };
 
 static const struct tool_verb build_and_send = {
-	"build", "", "", 0, ALL_ARGS, cmd_build_and_send,
+	"build", "", "", 0, 0, cmd_build_and_send,
 };
 
 static const struct tool_verb verbs[] = {

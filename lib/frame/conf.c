@@ -9,6 +9,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
+#include "lib/frame/nearest.h"
 #include "lib/sys/fs.h"
 
 #define LINE_LIMIT 198	/* libinih reads lines of up to 200 bytes with "\n" */
@@ -57,31 +58,6 @@ find_key(const char *section, const char *key)
 	return NULL;
 }
 
-static size_t
-distance(const char *a, const char *b)
-{
-	size_t row[64], n = strlen(b), i, j, corner, above;
-
-	if (n >= COUNT(row) || strlen(a) >= COUNT(row))
-		return COUNT(row);
-	for (j = 0; j <= n; j++)
-		row[j] = j;
-	for (i = 0; a[i] != '\0'; i++) {
-		corner = row[0]++;
-		for (j = 0; j < n; j++) {
-			above = row[j + 1];
-			corner += a[i] != b[j];
-			if (above + 1 < corner)
-				corner = above + 1;
-			if (row[j] + 1 < corner)
-				corner = row[j] + 1;
-			row[j + 1] = corner;
-			corner = above;
-		}
-	}
-	return row[n];
-}
-
 /* The known section, or key of the section, that looks most like word. */
 static const char *
 nearest(const char *section, const char *word)
@@ -94,7 +70,7 @@ nearest(const char *section, const char *word)
 		if (section != NULL && !section_matches(k->section, section))
 			continue;
 		candidate = section ? k->key : k->section;
-		d = distance(word, candidate);
+		d = nearest_distance(word, candidate);
 		if (d < least) {
 			least = d;
 			best = candidate;

@@ -11,6 +11,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/frame/job_log.h"
+#include "lib/frame/nearest.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
 #include "lib/sys/secret.h"
@@ -56,7 +57,7 @@ struct options {
 	bool given[MAX_OPTIONS];
 	size_t n;
 	struct option names[MAX_OPTIONS + 1];
-	char letters[3 * MAX_OPTIONS];
+	char letters[3 * MAX_OPTIONS];	/* ":" first: see bad_option */
 };
 
 static void
@@ -90,6 +91,74 @@ option_index(const struct options *o, int c)
 	return i;
 }
 
+/* Of names that begin with what was written, getopt takes the only one. */
+static bool
+is_ambiguous(const struct options *o, const char *name, size_t n,
+    struct buf *names)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < o->n; i++)
+		if (strncmp(o->names[i].name, name, n) == 0)
+			buf_addf(names, "%s'--%s'", count++ > 0 ? " or " : "",
+			    o->names[i].name);
+	return count > 1;
+}
+
+/* text: "--name" or "--name=value", and there is no such option. */
+static int
+unknown_option(const struct options *o, const char *text, struct err *e)
+{
+	char *name = mem_dupn(text, strcspn(text, "="));
+	struct buf names = BUF_INIT;
+	const char *best = "";
+	size_t i, d, least = SIZE_MAX;
+
+	for (i = 0; i < o->n; i++) {
+		d = nearest_distance(name + 2, o->names[i].name);
+		if (d < least) {
+			least = d;
+			best = o->names[i].name;
+		}
+	}
+	if (is_ambiguous(o, name + 2, strlen(name + 2), &names))
+		err_set(e, ERR_USAGE, "option '%s' may be %s", name,
+		    buf_cstr(&names));
+	else if (nearest_is_likely(name + 2, least))
+		err_set(e, ERR_USAGE, "unknown option '%s' (did you mean "
+		    "'--%s'?)", name, best);
+	else
+		err_set(e, ERR_USAGE, "unknown option '%s': see --help", name);
+	buf_clear(&names);
+	free(name);
+	return -1;
+}
+
+/*
+ * What getopt_long has refused: by ':' a missing argument, where its letters
+ * begin with one, else by '?'. text is the argument before optind.
+ */
+static int
+bad_option(const struct options *o, int c, const char *text, struct err *e)
+{
+	const struct tool_option *t;
+
+	if (optopt == 0)
+		return unknown_option(o, text, e);
+	if (c == '?' && optopt < LONG_BASE)
+		return err_set(e, ERR_USAGE, "unknown option '-%c': see --help",
+		    optopt);
+	t = o->v[option_index(o, optopt)];
+	if (c == '?')
+		return err_set(e, ERR_USAGE, "option '--%s' takes no argument",
+		    t->name);
+	if (optopt < LONG_BASE)
+		return err_set(e, ERR_USAGE, "option '-%c' needs an argument: "
+		    "-%c %s", optopt, optopt, t->arg);
+	return err_set(e, ERR_USAGE, "option '--%s' needs an argument: "
+	    "--%s %s", t->name, t->name, t->arg);
+}
+
 static int
 parse(struct options *o, int argc, char **argv, struct err *e)
 {
@@ -101,8 +170,7 @@ parse(struct options *o, int argc, char **argv, struct err *e)
 	while ((c = getopt_long(argc, argv, o->letters, o->names,
 	    NULL)) != -1) {
 		if (c == '?' || c == ':')
-			return err_set(e, ERR_USAGE, "bad option '%s': see "
-			    "--help", argv[optind - 1]);
+			return bad_option(o, c, argv[optind - 1], e);
 		i = option_index(o, c);
 		t = o->v[i];
 		o->given[i] = true;
@@ -135,24 +203,53 @@ find_verb(const struct tool *tool, const char *name)
 }
 
 static int
+unknown_verb(const struct tool *tool, const char *name, struct err *e)
+{
+	const struct tool_verb *v;
+
+	if (name == NULL)
+		return err_set(e, ERR_USAGE, "no verb is given: see --help");
+	for (v = tool->verbs; v->name != NULL; v++)
+		if (nearest_is_likely(name, nearest_distance(name, v->name)))
+			return err_set(e, ERR_USAGE, "unknown verb '%s' (did "
+			    "you mean '%s'?)", name, v->name);
+	return err_set(e, ERR_USAGE, "unknown verb '%s': see --help", name);
+}
+
+/* An option of other verbs: which ones. */
+static int
+misplaced_option(const char *option, const struct strv *verbs,
+    const char *verb, struct err *e)
+{
+	struct buf list = BUF_INIT;
+	size_t i;
+
+	for (i = 0; i < verbs->n; i++)
+		buf_addf(&list, "%s%s", i > 0 ? ", " : "", verbs->v[i]);
+	err_set(e, ERR_USAGE, "option '--%s' belongs to %s: %s does not take "
+	    "it", option, buf_cstr(&list), verb);
+	buf_clear(&list);
+	return -1;
+}
+
+static int
 check_options(const struct options *o, const struct tool_verb *verb,
     struct err *e)
 {
 	struct strv verbs = STRV_INIT;
-	bool fits;
+	int status = 0;
 	size_t i;
 
-	for (i = 0; i < o->n; i++) {
+	for (i = 0; i < o->n && status == 0; i++) {
 		if (!o->given[i] || o->v[i]->verbs == NULL)
 			continue;
 		strv_split(&verbs, o->v[i]->verbs);
-		fits = strv_has(&verbs, verb->name);
+		if (!strv_has(&verbs, verb->name))
+			status = misplaced_option(o->v[i]->name, &verbs,
+			    verb->name, e);
 		strv_clear(&verbs);
-		if (!fits)
-			return err_set(e, ERR_USAGE, "--%s is for %s, not for "
-			    "%s", o->v[i]->name, o->v[i]->verbs, verb->name);
 	}
-	return 0;
+	return status;
 }
 
 static void
@@ -217,9 +314,9 @@ run_verb(const struct tool *tool, const struct options *o, char **args,
 		args++;
 	else
 		verb = tool->without_verb;
-	if (verb == NULL)
-		return err_set(e, ERR_USAGE, args[0] ? "unknown verb '%s': see "
-		    "--help" : "no verb%s: see --help", args[0] ? args[0] : "");
+	if (verb == NULL || (verb == tool->without_verb && args[0] != NULL &&
+	    verb->max_args == 0))
+		return unknown_verb(tool, args[0], e);
 	call.args = args;
 	while (args[call.n_args] != NULL)
 		call.n_args++;
@@ -267,7 +364,7 @@ clear_lists(const struct options *o)
 int
 tool_main(const struct tool *tool, int argc, char **argv)
 {
-	struct options o = {.n = 0};
+	struct options o = {.letters = ":"};
 	struct err e = ERR_INIT;
 	int status;
 

@@ -55,7 +55,8 @@ struct tool {
 	const struct tool_verb *verbs;	/* may be empty */
 	/*
 	 * Runs when the first argument is no verb; its arguments are then all
-	 * arguments. NULL: a verb is needed.
+	 * arguments, and one that takes none needs no check of its own. NULL:
+	 * a verb is needed.
 	 */
 	const struct tool_verb *without_verb;
 };

@@ -463,10 +463,10 @@ test_usage() {
     expect 64 'reap needs --older-than' machines reap
     expect 64 'usage' machines reap --expired amd64-deb
     expect 64 'usage' machines check amd64-deb
-    expect 64 '--all is for delete' machines list --all
-    expect 64 '--replace is for create' machines delete --replace amd64-deb
-    expect 64 '--wait is for create' machines delete --wait none amd64-deb
-    expect 64 'bad option' machines list --nonsense
+    expect 64 "option '--all' belongs to delete: list" machines list --all
+    expect 64 "'--replace' belongs to create" machines delete --replace amd64-deb
+    expect 64 "'--wait' belongs to create" machines delete --wait none amd64-deb
+    expect 64 "unknown option '--nonsense'" machines list --nonsense
     [ ! -s cloud.log ] || die "$(cloud_log)"
 }
 

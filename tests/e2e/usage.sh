@@ -17,16 +17,42 @@ test_help_and_version() {
 
 test_usage_errors() {
     expect 64 'no verb' dist
-    expect 64 "unknown verb 'biuld'" dist biuld
-    expect 64 "bad option '--form'" dist build --form x
-    expect 64 'bad option' dist -c
-    expect 64 '\-\-from is for build, not for refresh' dist refresh --from x
+    expect 64 "unknown verb 'biuld' \(did you mean 'build'\?\)" dist biuld
+    expect 64 "unknown verb 'frobnicate': see --help" cloud_tool frobnicate
+    expect 64 "unknown verb 'deleet' \(did you mean 'delete'\?\)" cloud_tool deleet
     expect 64 'usage: distribute-packages revert SERIAL' dist revert
     expect 64 'usage' dist export x
     expect 64 'which release' dist build --from p
     expect 64 'cannot be a release' dist build -r ../x --from p
     IS_NIGHTLY=true expect 64 'CI_PIPELINE_CREATED_AT is no date' dist build --from p
     expect 64 'no serial and no verb' deploy nonsense
+}
+
+# What is wrong with an option is said in its name, however it was written.
+test_wrong_options() {
+    expect 64 "unknown option '--form' \(did you mean '--from'\?\)" dist build --form x
+    expect 64 "unknown option '--quite' \(did you mean '--quiet'\?\)" dist list --quite
+    expect 64 "unknown option '--prtial' \(did you mean" dist build --prtial=x
+    expect 64 "unknown option '--frobnicate': see --help" dist list --frobnicate=1
+    expect 64 "unknown option '-z': see --help" dist list -z
+    expect 64 "unknown option '-z': see --help" dist list -vzq
+    expect 64 "option '--s' may be '--set' or '--suite'" dist list --s x
+    expect 64 "option '-c' needs an argument: -c FILE" dist -c
+    expect 64 "option '-o' needs an argument: -o SECTION.KEY=VALUE" dist list -qo
+    expect 64 "option '--from' needs an argument: --from DIR" dist build --from
+    expect 64 "option '--quiet' takes no argument" dist list --quiet=yes
+    expect 64 "option '--quiet' takes no argument" dist list --qui=yes
+    expect 64 "option '--from' belongs to build: refresh does not take it" \
+        dist refresh --from x
+    expect 64 "option '--suite' belongs to build, list, refresh, remove, revert: verify" \
+        dist --suite stable verify
+    expect 64 "option '--expired' belongs to reap: list does not take it" cloud_tool list --expired
+    expect 64 "unknown option '--biuld' \(did you mean '--build'\?\)" \
+        "$BUILD/bin/scp-to-orchestrator" --biuld amd64-deb
+}
+
+cloud_tool() {
+    "$BUILD/bin/build-machine-ctl" "$@"
 }
 
 # In a job of GitLab, messages fold, and a failure ends with what to do.
