@@ -1,8 +1,8 @@
 #include "deploy-repo/cmd.h"
 
-#include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
+
+#include "lib/base/text.h"
 
 struct cmd_options options;
 
@@ -34,11 +34,7 @@ static const struct tool_verb verbs[] = {
 int
 cmd_parse_serial(const char *text, uint64_t *serial, struct err *e)
 {
-	char *end;
-
-	errno = 0;
-	*serial = strtoull(text, &end, 10);
-	if (errno != 0 || *end != '\0' || text[0] < '1' || text[0] > '9')
+	if (!serial_read(text, serial))
 		return err_set(e, ERR_USAGE, "'%s' is no serial and no verb: "
 		    "see --help", text);
 	return 0;

@@ -15,21 +15,11 @@
 #include "deploy-repo/recycle.h"
 #include "deploy-repo/switch.h"
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 #include "lib/sys/sandbox.h"
 #include "lib/tree/tree.h"
-
-static uint64_t
-parse_serial(const char *text)
-{
-	size_t n = strlen(text);
-
-	if (n == 0 || n > 18 || text[0] == '0' ||
-	    strspn(text, "0123456789") != n)
-		return 0;
-	return strtoull(text, NULL, 10);
-}
 
 /* "www-data" or "www-data:www-data" */
 static int
@@ -127,8 +117,8 @@ site_open(struct site *s, const struct conf *conf, bool for_writing,
 			return -1;
 	}
 	if (s->releases >= 0 && fs_read_link(s->releases, SITE_CURRENT,
-	    target, sizeof(target)))
-		s->live = parse_serial(target);
+	    target, sizeof(target)) && !serial_read(target, &s->live))
+		s->live = 0;
 	return 0;
 }
 
@@ -166,8 +156,7 @@ site_serials(const struct site *s, uint64_t **serials, size_t *n,
 		status = fs_list(s->releases, &names, e);
 	*serials = mem_zero(names.n, sizeof(**serials));
 	for (i = 0; i < names.n; i++)
-		if (parse_serial(names.v[i]) != 0)
-			(*serials)[(*n)++] = parse_serial(names.v[i]);
+		*n += serial_read(names.v[i], &(*serials)[*n]);
 	if (*n > 1)
 		qsort(*serials, *n, sizeof(**serials), newest_first);
 	strv_clear(&names);

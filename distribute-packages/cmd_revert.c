@@ -1,9 +1,9 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/publication.h"
+#include "lib/base/text.h"
 #include "lib/sys/log.h"
 
 /* The packages of suite s become those it had in the tree of `then`. */
@@ -93,12 +93,9 @@ cmd_revert(const struct tool_call *call, struct err *e)
 {
 	struct publication *p;
 	uint64_t serial;
-	char *end;
 	int status;
 
-	errno = 0;
-	serial = strtoull(call->args[0], &end, 10);
-	if (errno != 0 || *end != '\0' || serial == 0)
+	if (!serial_read(call->args[0], &serial))
 		return err_set(e, ERR_USAGE, "'%s' is no serial",
 		    call->args[0]);
 	p = mem_zero(1, sizeof(*p));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 
@@ -101,8 +102,7 @@ store_serials(const struct store *s, uint64_t **serials, size_t *n,
 	}
 	*serials = mem_zero(names.n, sizeof(**serials));
 	for (i = 0; i < names.n; i++)
-		if (strspn(names.v[i], "0123456789") == strlen(names.v[i]))
-			(*serials)[(*n)++] = strtoull(names.v[i], NULL, 10);
+		*n += serial_read(names.v[i], &(*serials)[*n]);
 	strv_clear(&names);
 	if (*n > 1)
 		qsort(*serials, *n, sizeof(**serials), newest_first);

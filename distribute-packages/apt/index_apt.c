@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "distribute-packages/suite.h"
+#include "lib/base/text.h"
 #include "lib/deb/control.h"
 
 bool
@@ -24,7 +25,7 @@ read_stanza(struct suite *s, const char *from, const char *to, struct err *e)
 {
 	struct pkg p = {.format = FORMAT_DEB,
 	    .entries = {{from, (size_t)(to - from)}}};
-	bool has_hash = false;
+	bool has_hash = false, has_size = false;
 	struct field f;
 	int status;
 
@@ -39,13 +40,14 @@ read_stanza(struct suite *s, const char *from, const char *to, struct err *e)
 			p.path = arena_format(&s->strings, "apt/%.*s",
 			    (int)f.value_n, f.value);
 		else if (field_is(&f, "Size"))
-			p.size = strtoull(f.value, NULL, 10);
+			has_size = decimal_read(f.value, f.value_n, &p.size);
 		else if (field_is(&f, "SHA256") && f.value_n == 2 * HASH_SIZE)
 			has_hash = hash_parse(f.value, p.sha256);
 	}
 	if (status < 0)
 		return -1;
-	if (!p.name || !p.version || !p.architecture || !p.path || !has_hash)
+	if (!p.name || !p.version || !p.architecture || !p.path ||
+	    !has_size || !has_hash)
 		return err_set(e, ERR_DATA, "incomplete stanza");
 	*suite_append(s) = p;
 	return 0;

@@ -1,34 +1,17 @@
 #include "distribute-packages/rpm/rpm_xml.h"
 
-/* One character of UTF-8 (RFC 3629): its bytes, 0 where there is none. */
-static size_t
-decode(const unsigned char *s, uint32_t *c)
-{
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-	size_t i, n;
+#include <string.h>
 
-	n = *s < 0x80 ? 1 : *s < 0xc0 ? 0 : *s < 0xe0 ? 2 : *s < 0xf0 ? 3 :
-	    *s < 0xf8 ? 4 : 0;
-	*c = n < 2 ? *s : *s & (0xffU >> (n + 1));
-	for (i = 1; i < n; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-		*c = *c << 6 | (s[i] & 0x3f);
-	}
-	if (n == 0 || *c < least[n] || *c > 0x10ffff)
-		return 0;
-	return *c >= 0xd800 && *c < 0xe000 ? 0 : n;
-}
+#include "lib/base/text.h"
 
 static bool
 is_utf8(const char *value)
 {
-	const unsigned char *s = (const unsigned char *)value;
+	size_t left = strlen(value), n;
 	uint32_t c;
-	size_t n;
 
-	for (; *s != '\0'; s += n) {
-		n = decode(s, &c);
+	for (; left > 0; value += n, left -= n) {
+		n = utf8_read(value, left, &c);
 		if (n == 0)
 			return false;
 	}
@@ -47,20 +30,6 @@ is_xml(uint32_t c)
 	return c != 0xfffe && c != 0xffff;
 }
 
-static void
-put_utf8(struct buf *text, uint32_t c)
-{
-	int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
-	static const uint8_t first[] = {0, 0xc0, 0xe0, 0xf0};
-	char byte = (char)(first[more] | c >> (6 * more));
-
-	buf_add(text, &byte, 1);
-	while (more-- > 0) {
-		byte = (char)(0x80 | (c >> (6 * more) & 0x3f));
-		buf_add(text, &byte, 1);
-	}
-}
-
 /* In the forms that libxml2 writes. */
 static void
 put(struct buf *text, uint32_t c, bool in_attribute)
@@ -76,13 +45,13 @@ put(struct buf *text, uint32_t c, bool in_attribute)
 	else if (c == '\r')
 		buf_str(text, "&#13;");
 	else if (!in_attribute)
-		put_utf8(text, c);
+		utf8_add(text, c);
 	else if (c == '"')
 		buf_str(text, "&quot;");
 	else if (c < 0x20)
 		buf_addf(text, "&#%u;", (unsigned)c);
 	else if (c < 0x80)
-		put_utf8(text, c);
+		utf8_add(text, c);
 	else
 		buf_addf(text, "&#x%X;", (unsigned)c);
 }
@@ -114,7 +83,7 @@ escape(struct buf *text, const char *value, bool in_attribute)
 		if (*value == '\0')
 			return;
 		if (utf8) {
-			value += decode((const unsigned char *)value, &c);
+			value += utf8_read(value, strnlen(value, 4), &c);
 			put(text, c, in_attribute);
 			continue;
 		}

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
+#include "lib/base/text.h"
 #include "lib/sys/cleanup.h"
 
 #define READ_SIZE ((size_t)256 << 10)
@@ -132,55 +134,22 @@ out:
 void
 hash_hex(const uint8_t digest[HASH_SIZE], char hex[HASH_HEX])
 {
-	static const char digits[] = "0123456789abcdef";
-	int i;
-
-	for (i = 0; i < HASH_SIZE; i++) {
-		hex[2 * i] = digits[digest[i] >> 4];
-		hex[2 * i + 1] = digits[digest[i] & 15];
-	}
-	hex[2 * HASH_SIZE] = '\0';
-}
-
-static int
-digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	return -1;
+	hex_write(digest, HASH_SIZE, hex);
 }
 
 bool
 hash_parse(const char *hex, uint8_t digest[HASH_SIZE])
 {
-	int i, high, low;
-
-	for (i = 0; i < HASH_SIZE; i++) {
-		high = digit(hex[2 * i]);
-		low = high < 0 ? -1 : digit(hex[2 * i + 1]);
-		if (low < 0)
-			return false;
-		digest[i] = (uint8_t)(high << 4 | low);
-	}
-	return true;
+	return hex_read(hex, digest, HASH_SIZE);
 }
 
 bool
 hash_is_hex(const char *hex, const uint8_t *digest, size_t n)
 {
-	size_t i;
-	char c;
+	char text[2 * HASH_SIZE_MAX + 1];
 
-	for (i = 0; i < 2 * n; i++) {
-		c = hex[i];
-		if (c >= 'A' && c <= 'F')
-			c = (char)(c - 'A' + 'a');
-		if (digit(c) != (digest[i / 2] >> (i % 2 ? 0 : 4) & 15))
-			return false;
-	}
-	return hex[i] == '\0';
+	hex_write(digest, n, text);
+	return strcasecmp(hex, text) == 0;
 }
 
 bool

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 #include "lib/sys/fs.h"
 
 #define PART ".part"
@@ -116,17 +117,16 @@ generation_serial(const char *name)
 {
 	static const char prefix[] = "generation.";
 	const char *number, *dot;
-	size_t n;
+	uint64_t serial;
 
 	if (!path_starts_with(name, prefix))
 		return 0;
 	number = name + strlen(prefix);
-	n = strspn(number, "0123456789");
-	dot = number + n;
-	if (n == 0 || n > 18 || number[0] == '0' || *dot != '.' ||
-	    dot[1] == '\0' || strchr(dot + 1, '.') != NULL)
+	dot = strchr(number, '.');
+	if (dot == NULL || dot[1] == '\0' || strchr(dot + 1, '.') != NULL ||
+	    !decimal_read(number, (size_t)(dot - number), &serial))
 		return 0;
-	return strtoull(number, NULL, 10);
+	return serial;
 }
 
 static int

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/base/text.h"
 
 #define EXACT 9007199254740992.0	/* 2^53: from here on, rounded */
 
@@ -298,44 +299,15 @@ json_print(const struct json *j, struct buf *out)
 	cJSON_free(text);
 }
 
-/* How long the well-formed UTF-8 sequence at p is (RFC 3629), or 0. */
-static size_t
-sequence(const unsigned char *p, size_t left)
-{
-	static const struct {
-		unsigned char first, last, low, high;
-		size_t n;
-	} forms[] = {
-		{0x01, 0x7f, 0, 0, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2},
-		{0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-		{0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-		{0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4},
-		{0xf4, 0xf4, 0x80, 0x8f, 4},
-	};
-	size_t i, k;
-
-	for (i = 0; i < COUNT(forms); i++) {
-		if (*p < forms[i].first || *p > forms[i].last)
-			continue;
-		if (forms[i].n > left || (forms[i].n > 1 &&
-		    (p[1] < forms[i].low || p[1] > forms[i].high)))
-			return 0;
-		for (k = 2; k < forms[i].n; k++)
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].n;
-	}
-	return 0;
-}
-
 bool
 json_can_hold(const char *text, size_t n)
 {
 	size_t i, step;
+	uint32_t c;
 
 	for (i = 0; i < n; i += step) {
-		step = sequence((const unsigned char *)text + i, n - i);
-		if (step == 0)
+		step = utf8_read(text + i, n - i, &c);
+		if (step == 0 || c == '\0')
 			return false;
 	}
 	return true;

@@ -1,7 +1,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
+#include "lib/base/text.h"
 #include "lib/pgp/pgp.h"
 
 /* RFC 4880 4.3 and 9.4 */
@@ -131,7 +131,7 @@ pgp_issuer(const void *signature, size_t n, char fingerprint[PGP_FINGERPRINT])
 	    packet.tag != TAG_SIGNATURE || packet.n < SIGNATURE_HEAD ||
 	    packet.body[0] != 4)
 		return false;
-	hashed = (size_t)packet.body[4] << 8 | packet.body[5];
+	hashed = be16_read(packet.body + 4);
 	if (hashed > packet.n - SIGNATURE_HEAD)
 		return false;
 	p = packet.body + SIGNATURE_HEAD;

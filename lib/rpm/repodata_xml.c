@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#define DIGITS 18	/* of a number: fits in 63 bits */
+#include "lib/base/text.h"
 
 /* ------------------------------------------------------------------- text */
 
@@ -51,17 +51,7 @@ span_is_plain(const struct span *s)
 bool
 span_number(const struct span *s, uint64_t *number)
 {
-	size_t i;
-
-	if (s->n == 0 || s->n > DIGITS || (s->p[0] == '0' && s->n > 1))
-		return false;
-	*number = 0;
-	for (i = 0; i < s->n; i++) {
-		if (s->p[i] < '0' || s->p[i] > '9')
-			return false;
-		*number = *number * 10 + (uint64_t)(s->p[i] - '0');
-	}
-	return true;
+	return decimal_read(s->p, s->n, number);
 }
 
 bool

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/base/mem.h"
+#include "lib/base/text.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
 
@@ -62,8 +63,8 @@ read_all(int fd, void *data, size_t n, struct err *e)
 static int
 check_lead(const uint8_t lead[RPM_LEAD], struct err *e)
 {
-	unsigned type = (unsigned)lead[6] << 8 | lead[7];
-	unsigned signature_type = (unsigned)lead[78] << 8 | lead[79];
+	unsigned type = be16_read(lead + 6);
+	unsigned signature_type = be16_read(lead + 78);
 
 	if (memcmp(lead, "\xed\xab\xee\xdb", 4) != 0)
 		return err_set(e, ERR_DATA, "not an rpm package");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/base/text.h"
 
 /*
  * rpm: lib/header.c, hdrblobRead and hdrchkTags. Its limit for the data of a
@@ -18,13 +19,6 @@
 #define INDEX 16	/* bytes of an index entry, and of a region's trailer */
 #define FIRST_TAG 100	/* HEADER_I18NTABLE: those below are regions */
 
-static uint32_t
-get32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
-}
-
 /* An entry as it stands in the index; also a region's trailer. */
 struct raw {
 	uint32_t tag;
@@ -37,8 +31,8 @@ static struct raw
 raw_at(const uint8_t *p)
 {
 	return (struct raw){
-		.tag = get32(p), .type = get32(p + 4),
-		.offset = get32(p + 8), .count = get32(p + 12),
+		.tag = be32_read(p), .type = be32_read(p + 4),
+		.offset = be32_read(p + 8), .count = be32_read(p + 12),
 	};
 }
 
@@ -84,7 +78,7 @@ rpm_header_size(const uint8_t intro[RPM_INTRO], enum rpm_header_kind kind,
 	bool is_main = kind == RPM_MAIN;
 	uint32_t n_max = is_main ? MAIN_ENTRIES : SIGNATURE_ENTRIES;
 	uint32_t data_max = is_main ? MAIN_DATA : SIGNATURE_DATA;
-	uint32_t n = get32(intro + 8), data_n = get32(intro + 12);
+	uint32_t n = be32_read(intro + 8), data_n = be32_read(intro + 12);
 
 	if (memcmp(intro, "\x8e\xad\xe8\x01\0\0\0\0", 8) != 0)
 		return err_set(e, ERR_DATA, "does not begin with the magic "
@@ -229,8 +223,8 @@ rpm_header_check(struct rpm_header *h, enum rpm_header_kind kind,
 	if (h->blob.n != size)
 		return err_set(e, ERR_DATA, "is %zu bytes, not %zu",
 		    h->blob.n, size);
-	h->n = get32(intro + 8);
-	h->data_n = get32(intro + 12);
+	h->n = be32_read(intro + 8);
+	h->data_n = be32_read(intro + 12);
 	if (check_entries(h, kind, e) < 0) {
 		h->n = h->data_n = 0;	/* so nothing is found in it */
 		return -1;

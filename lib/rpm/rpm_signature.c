@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
 #include "lib/base/mem.h"
+#include "lib/base/text.h"
 
 /*
  * What rpm 4.14, of Enterprise Linux 8, reads of a signature header; newer
@@ -110,17 +110,10 @@ static void
 add_numbers(struct buf *b, uint32_t tag, uint32_t type, uint32_t offset,
     uint32_t count)
 {
-	const uint32_t numbers[] = {tag, type, offset, count};
-	uint8_t bytes[4];
-	size_t i;
-
-	for (i = 0; i < COUNT(numbers); i++) {
-		bytes[0] = (uint8_t)(numbers[i] >> 24);
-		bytes[1] = (uint8_t)(numbers[i] >> 16);
-		bytes[2] = (uint8_t)(numbers[i] >> 8);
-		bytes[3] = (uint8_t)numbers[i];
-		buf_add(b, bytes, sizeof(bytes));
-	}
+	be32_add(b, tag);
+	be32_add(b, type);
+	be32_add(b, offset);
+	be32_add(b, count);
 }
 
 static void

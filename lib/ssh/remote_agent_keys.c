@@ -3,8 +3,8 @@
  */
 #include <stdlib.h>
 
-#include "lib/base/base64.h"
 #include "lib/base/mem.h"
+#include "lib/base/text.h"
 #include "lib/ssh/remote_parts.h"
 #include "lib/sys/log.h"
 

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
 #include "lib/base/mem.h"
+#include "lib/base/text.h"
 #include "lib/ssh/remote_parts.h"
 
 /* The cheapest with the processor's AES first; the rest is the server's. */

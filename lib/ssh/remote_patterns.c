@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "lib/base/base64.h"
+#include "lib/base/text.h"
 #include "lib/data/hash.h"
 #include "lib/ssh/remote_parts.h"
 

@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/text.h"
+
 #define REDRAW_SECONDS 0.1
 
 static const char *tool_name = "veilid-cicd";
@@ -47,34 +49,18 @@ log_open(const char *tool, enum log_level level)
 	in_colour = on_terminal && getenv("NO_COLOR") == NULL;
 }
 
-/* Length of the well-formed, printable UTF-8 sequence at p, or 0. */
+/* Length of the printable character that the text begins with, or 0. */
 static size_t
-printable(const unsigned char *p)
+printable(const char *text)
 {
-	size_t n, i;
-	uint32_t c;
+	uint32_t c = 0;
+	size_t n = utf8_read(text, strnlen(text, 4), &c);
 
-	if (*p >= 0x20 && *p < 0x7f)
-		return 1;
-	if (*p >= 0xc2 && *p <= 0xdf)
-		n = 2, c = *p & 0x1f;
-	else if (*p >= 0xe0 && *p <= 0xef)
-		n = 3, c = *p & 0x0f;
-	else if (*p >= 0xf0 && *p <= 0xf4)
-		n = 4, c = *p & 0x07;
-	else
+	if (c < 0x20 || (c >= 0x7f && c < 0xa0))
 		return 0;
-	for (i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		c = c << 6 | (p[i] & 0x3f);
-	}
-	if (c < 0xa0 || c > 0x10ffff || (n == 3 && c < 0x800) ||
-	    (n == 4 && c < 0x10000))
-		return 0;
-	/* marks that turn the direction of the text, and surrogates */
+	/* marks that turn the direction of the text */
 	if ((c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069) ||
-	    c == 0x2028 || c == 0x2029 || (c >= 0xd800 && c <= 0xdfff))
+	    c == 0x2028 || c == 0x2029)
 		return 0;
 	return n;
 }
@@ -82,16 +68,14 @@ printable(const unsigned char *p)
 void
 log_harmless(struct buf *out, const char *text)
 {
-	const unsigned char *p = (const unsigned char *)text;
 	size_t n;
 
-	while (*p != '\0') {
-		n = printable(p);
+	for (; *text != '\0'; text += n) {
+		n = printable(text);
 		if (n > 0)
-			buf_add(out, p, n);
+			buf_add(out, text, n);
 		else
-			buf_addf(out, "\\x%02x", *p), n = 1;
-		p += n;
+			buf_addf(out, "\\x%02x", (unsigned char)*text), n = 1;
 	}
 }
 

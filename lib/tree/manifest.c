@@ -1,26 +1,14 @@
 #include "lib/tree/manifest.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/date.h"
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 
 #define ENTRY_PREFIX (2 * HASH_SIZE + 2)	/* digest, two blanks */
-
-static bool
-parse_serial(const char *text, uint64_t *serial)
-{
-	char *end;
-
-	if (text[0] < '1' || text[0] > '9' || strlen(text) > 18)
-		return false;
-	errno = 0;
-	*serial = strtoull(text, &end, 10);
-	return errno == 0 && *end == '\0';
-}
 
 static bool
 parse_comment(struct manifest *m, char *line)
@@ -33,7 +21,7 @@ parse_comment(struct manifest *m, char *line)
 	*value++ = '\0';
 	line += 2;
 	if (strcmp(line, "serial") == 0)
-		return m->serial == 0 && parse_serial(value, &m->serial);
+		return m->serial == 0 && serial_read(value, &m->serial);
 	if (strcmp(line, "release") == 0) {
 		if (m->release[0] != '\0' || !path_is_name(value) ||
 		    strlen(value) >= sizeof(m->release))

@@ -6,6 +6,7 @@
 #include "lib/base/date.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 #include "lib/data/out.h"
 #include "lib/deb/control.h"
 #include "lib/sys/par.h"
@@ -66,7 +67,7 @@ check_package(const struct suite_check *c, const struct stanza *s,
 	char path[PATH_LIMIT + 8];
 	const struct manifest_entry *f;
 	uint8_t sha256[HASH_SIZE];
-	uint64_t size;
+	uint64_t size, listed;
 
 	snprintf(path, sizeof(path), "apt/%.*s", (int)s->filename_n,
 	    s->filename);
@@ -86,7 +87,7 @@ check_package(const struct suite_check *c, const struct stanza *s,
 		return 0;
 	if (tree_size(c->tree, f, &size, e) < 0)
 		return -1;
-	if (strtoull(s->size, NULL, 10) != size)
+	if (!decimal_read(s->size, s->size_n, &listed) || listed != size)
 		return err_set(e, ERR_DATA, "has another Size for '%s'", path);
 	return 0;
 }
@@ -179,11 +180,12 @@ check_content(const struct suite_check *c, const char *file,
     const char *path, const char *size, struct err *e)
 {
 	struct fs_map map;
+	uint64_t listed;
 	int status = tree_map(c->tree, path, &map, e);
 
 	if (status < 0)
 		return -1;
-	if (strtoull(size, NULL, 10) != map.n)
+	if (!decimal_read(size, strlen(size), &listed) || listed != map.n)
 		status = err_set(e, ERR_DATA, "has another size than listed");
 	else if (path_ends_with(file, "/Packages"))
 		status = check_packages(c, file, &map, e);
