@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "distribute-packages/suite.h"
+#include "lib/data/inflate.h"
 
 #define LIST_LIMIT ((size_t)1 << 30)	/* of a list, unpacked, bytes */
 
@@ -45,7 +46,7 @@ read_list(struct suite *s, const struct tree *t, const char *dir,
 	path = mem_format("%s/%.*s", dir, (int)f->href.n, f->href.p);
 	status = tree_map(t, path, &map, e);
 	if (status == 0) {
-		status = out_gunzip(map.p, map.n, LIST_LIMIT, add_to_buf, b,
+		status = gunzip_whole(map.p, map.n, LIST_LIMIT, add_to_buf, b,
 		    e);
 		fs_unmap(&map);
 		if (status < 0)

@@ -5,6 +5,20 @@
 
 #define DECIMAL_DIGITS 18
 
+/* ------------------------------------------------- part of a longer text */
+
+bool
+span_is(const struct span *s, const char *text)
+{
+	return strlen(text) == s->n && memcmp(s->p, text, s->n) == 0;
+}
+
+bool
+span_same(const struct span *a, const struct span *b)
+{
+	return a->n == b->n && memcmp(a->p, b->p, a->n) == 0;
+}
+
 /* ---------------------------------------------------------------- decimal */
 
 bool

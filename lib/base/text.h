@@ -14,6 +14,17 @@
 
 #include "lib/base/buf.h"
 
+/* ------------------------------------------------- part of a longer text */
+
+/* Not a string: no NUL ends it, and the text that it lies in is borrowed. */
+struct span {
+	const char *p;
+	size_t n;
+};
+
+bool span_is(const struct span *s, const char *text);
+bool span_same(const struct span *a, const struct span *b);
+
 /* ---------------------------------------------------------------- decimal */
 
 /*

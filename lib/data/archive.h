@@ -28,7 +28,7 @@ enum unpack_format {
 };
 
 enum unpack_filter {
-	UNPACK_PLAIN,	/* gzip: lib/gunzip, which compares its checksum */
+	UNPACK_PLAIN,	/* gzip: inflate.h, which compares its checksum */
 	UNPACK_XZ,
 	UNPACK_ZSTD,
 	UNPACK_BZIP2,

@@ -8,14 +8,29 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "lib/base/mem.h"
-#include "lib/data/out_chain.h"
 #include "lib/sys/fs.h"
 
 #define FILE_BUFFER ((size_t)64 << 10)
 /* Start writing to the disk this early, so that the last flush is short. */
 #define WRITE_BEHIND ((uint64_t)8 << 20)
+#define GZIP_CHUNK ((size_t)64 << 10)
+#define GZIP_WINDOW (MAX_WBITS + 16)	/* zlib.h: +16 is gzip framing */
+#define GZIP_LEVEL 6
+
+/* One link of a chain: each kind of link has a struct that begins with it. */
+struct out_type {
+	int (*write)(struct out *o, const void *data, size_t n, struct err *e);
+	int (*commit)(struct out *o, struct err *e);	/* frees o, always */
+	void (*discard)(struct out *o);
+};
+
+struct out {
+	const struct out_type *type;
+	struct err failed;	/* the first failure, which sticks */
+};
 
 void
 out_add(struct out *o, const void *data, size_t n)
@@ -411,5 +426,103 @@ out_tee(struct out *a, struct out *b)
 	o->base.type = &both_type;
 	o->a = a;
 	o->b = b;
+	return &o->base;
+}
+
+/* ------------------------------------------------------------------ gzip */
+
+struct out_to_gzip {
+	struct out base;
+	struct out *next;
+	z_stream z;
+	unsigned char chunk[GZIP_CHUNK];
+};
+
+static int
+deflate_into_next(struct out_to_gzip *o, int flush, struct err *e)
+{
+	int status;
+
+	do {
+		o->z.next_out = o->chunk;
+		o->z.avail_out = GZIP_CHUNK;
+		status = deflate(&o->z, flush);
+		if (status == Z_STREAM_ERROR)
+			return err_set(e, ERR_BUG, "deflate failed");
+		out_add(o->next, o->chunk, GZIP_CHUNK - o->z.avail_out);
+	} while (o->z.avail_out == 0 || (flush == Z_FINISH &&
+	    status != Z_STREAM_END));
+	return 0;
+}
+
+static int
+gzip_write(struct out *base, const void *data, size_t n, struct err *e)
+{
+	struct out_to_gzip *o = (struct out_to_gzip *)base;
+	const unsigned char *p = data;
+	size_t step;
+
+	while (n > 0) {
+		step = n > (size_t)1 << 30 ? (size_t)1 << 30 : n;
+		o->z.next_in = (unsigned char *)(uintptr_t)p;
+		o->z.avail_in = (uInt)step;
+		if (deflate_into_next(o, Z_NO_FLUSH, e) < 0)
+			return -1;
+		p += step;
+		n -= step;
+	}
+	return 0;
+}
+
+static void
+gzip_free(struct out_to_gzip *o)
+{
+	deflateEnd(&o->z);
+	free(o);
+}
+
+static int
+gzip_commit(struct out *base, struct err *e)
+{
+	struct out_to_gzip *o = (struct out_to_gzip *)base;
+	int status;
+
+	o->z.next_in = NULL;
+	o->z.avail_in = 0;
+	status = deflate_into_next(o, Z_FINISH, e);
+	if (status == 0)
+		status = out_commit(o->next, e);
+	else
+		out_discard(o->next);
+	gzip_free(o);
+	return status;
+}
+
+static void
+gzip_discard(struct out *base)
+{
+	struct out_to_gzip *o = (struct out_to_gzip *)base;
+
+	out_discard(o->next);
+	gzip_free(o);
+}
+
+static const struct out_type gzip_type = {
+	gzip_write, gzip_commit, gzip_discard,
+};
+
+struct out *
+out_gzip(struct out *next)
+{
+	struct out_to_gzip *o = mem_zero(1, sizeof(*o));
+	/* RFC 1952: no name, no time; 3 is Unix, whatever zlib was built on */
+	static gz_header header = {.os = 3};
+
+	o->base.type = &gzip_type;
+	o->next = next;
+	if (deflateInit2(&o->z, GZIP_LEVEL, Z_DEFLATED, GZIP_WINDOW, 8,
+	    Z_DEFAULT_STRATEGY) != Z_OK ||
+	    deflateSetHeader(&o->z, &header) != Z_OK)
+		abort();
 	return &o->base;
 }

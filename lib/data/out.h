@@ -56,8 +56,4 @@ int out_commit(struct out *o, struct err *e);
 /* Accepts NULL. */
 void out_discard(struct out *o);
 
-/* Unpacks gzip data of at most max bytes; ERR_DATA for anything wrong. */
-int out_gunzip(const void *data, size_t n, size_t max,
-    int (*sink)(const void *, size_t, void *), void *arg, struct err *e);
-
 #endif

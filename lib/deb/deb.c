@@ -3,19 +3,144 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/data/archive.h"
+#include "lib/data/contents.h"
+#include "lib/data/inflate.h"
 #include "lib/deb/control.h"
-#include "lib/deb/deb_data.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
 
 #define CHUNK ((size_t)128 << 10)
 #define AR_MAGIC 8	/* "!<arch>\n" */
 #define AR_HEADER 60
+#define FIELDS_LIMIT 256	/* of a control file */
+
+/* ------------------------------------------- the text of a control file */
+
+/*
+ * What apt reads of a package's place and hashes: an index adds them, a
+ * package that brings its own would speak for another file.
+ */
+static const char *const index_fields[] = {
+	"Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "Hash",
+};
+
+static int
+check_text(const char *text, size_t n, struct err *e)
+{
+	size_t i;
+
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	for (i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+			return err_set(e, ERR_DATA, "control file has a "
+			    "control character (byte %zu is 0x%02x)", i, c);
+		/* apt ends a stanza at an empty line, also in a value */
+		if (c == '\n' && i + 1 < n && text[i + 1] == '\n')
+			return err_set(e, ERR_DATA,
+			    "control file has more than one paragraph");
+	}
+	return 0;
+}
+
+static int
+check_field(const struct field *seen, size_t n, const struct field *f,
+    struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(index_fields); i++)
+		if (field_is(f, index_fields[i]))
+			return err_set(e, ERR_DATA, "control file has the "
+			    "field %s, which belongs to an index",
+			    index_fields[i]);
+	for (i = 0; i < n; i++)
+		if (seen[i].name_n == f->name_n &&
+		    strncasecmp(seen[i].name, f->name, f->name_n) == 0)
+			return err_set(e, ERR_DATA, "control file has the "
+			    "field %.*s twice", (int)f->name_n, f->name);
+	return 0;
+}
+
+static void
+take(const struct field *f, const char *name, char **value)
+{
+	if (field_is(f, name))
+		*value = mem_dupn(f->value, f->value_n);
+}
+
+static int
+check_values(const struct deb *d, bool has_maintainer, bool has_description,
+    struct err *e)
+{
+	const char *missing = !d->package ? "Package" :
+	    !d->version ? "Version" : !d->architecture ? "Architecture" :
+	    !has_maintainer ? "Maintainer" :
+	    !has_description ? "Description" : NULL;
+
+	if (missing != NULL)
+		return err_set(e, ERR_DATA, "control file lacks the field %s",
+		    missing);
+	if (!control_is_package(d->package))
+		return err_set(e, ERR_DATA, "bad package name '%s'",
+		    d->package);
+	if (!control_is_version(d->version))
+		return err_set(e, ERR_DATA, "bad version '%s'", d->version);
+	if (!control_is_architecture(d->architecture))
+		return err_set(e, ERR_DATA, "bad architecture '%s'",
+		    d->architecture);
+	return 0;
+}
+
+int
+deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
+{
+	struct field seen[FIELDS_LIMIT], *f;
+	bool has_maintainer = false, has_description = false;
+	const char *p = text, *end = text + n;
+	size_t count = 0;
+	int status;
+
+	if (check_text(text, n, e) < 0)
+		return -1;
+	while (p < end && *p == '\n')
+		p++;
+	text = p;
+	for (;;) {
+		f = &seen[count];
+		status = control_next(&p, end, f, e);
+		if (status <= 0)
+			break;
+		if (check_field(seen, count, f, e) < 0)
+			return -1;
+		if (++count == FIELDS_LIMIT)
+			return err_set(e, ERR_DATA, "control file has more "
+			    "than %d fields", FIELDS_LIMIT - 1);
+		take(f, "Package", &d->package);
+		take(f, "Version", &d->version);
+		take(f, "Architecture", &d->architecture);
+		has_maintainer |= field_is(f, "Maintainer");
+		has_description |= field_is(f, "Description");
+	}
+	if (status < 0)
+		return err_wrap(e, "control file");
+	if (check_values(d, has_maintainer, has_description, e) < 0)
+		return -1;
+	buf_add(&d->control, text, (size_t)(p - text));
+	if (d->control.p[d->control.n - 1] != '\n')
+		buf_str(&d->control, "\n");
+	return 0;
+}
+
+/* -------------------------------------------------- the control member */
 
 /* The file on disk; every byte that libarchive asks for passes here. */
 struct reader {
@@ -96,7 +221,7 @@ unpack_whole(struct buf *packed, const char *name, struct buf *tar,
 	int status;
 
 	if (path_ends_with(name, ".gz"))
-		return out_gunzip(buf_cstr(packed), packed->n,
+		return gunzip_whole(buf_cstr(packed), packed->n,
 		    DEB_MEMBERS_LIMIT, add_to_buf, tar, e);
 	if (path_ends_with(name, ".xz"))
 		filter = UNPACK_XZ;
@@ -217,6 +342,73 @@ read_control_member(struct unpack *ar, const struct member *m,
 	return status < 0 ? err_wrap(e, "%s", name) : 0;
 }
 
+/* ---------------------------------------------------- the data member */
+
+/* All that dpkg unpacks. */
+static bool
+is_data_member(const char *name, enum stream_kind *packing)
+{
+	static const struct {
+		const char *name;
+		enum stream_kind packing;
+	} known[] = {
+		{"data.tar", STREAM_PLAIN}, {"data.tar.gz", STREAM_GZIP},
+		{"data.tar.xz", STREAM_XZ}, {"data.tar.zst", STREAM_ZSTD},
+		{"data.tar.bz2", STREAM_BZIP2}, {"data.tar.lzma", STREAM_LZMA},
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(known); i++)
+		if (strcmp(name, known[i].name) == 0) {
+			*packing = known[i].packing;
+			return true;
+		}
+	return false;
+}
+
+struct data_reader {
+	struct unpack *ar;	/* at the member */
+	char *chunk;
+};
+
+static ssize_t
+read_data(void *arg, const void **chunk, struct err *e)
+{
+	struct data_reader *d = arg;
+
+	*chunk = d->chunk;
+	return unpack_read(d->ar, d->chunk, CHUNK, e);
+}
+
+/*
+ * ERR_DATA where m, the member that ar is at, has no name that dpkg knows; with
+ * is_whole also for what is wrong within.
+ */
+static int
+read_data_member(struct unpack *ar, const struct member *m, bool is_whole,
+    struct err *e)
+{
+	struct data_reader d = {.ar = ar};
+	struct contents c = {.format = UNPACK_TAR, .source = read_data,
+	    .arg = &d};
+	char name[sizeof("data.tar.lzma")];
+	int status;
+
+	if (!is_data_member(m->path, &c.packing))
+		return err_set(e, ERR_DATA, "the third member is '%s', not "
+		    "data.tar, or that with .gz, .xz, .zst, .bz2 or .lzma",
+		    m->path);
+	if (!is_whole)
+		return 0;
+	strcpy(name, m->path);
+	d.chunk = mem_alloc(CHUNK);
+	status = contents_check(&c, e);
+	free(d.chunk);
+	return status < 0 ? err_wrap(e, "%s", name) : 0;
+}
+
+/* --------------------------------------------------------- the package */
+
 /*
  * deb(5): debian-binary, control.tar*, data.tar*, in this order; names that
  * begin with "_" are extensions. *end is where the last member ends.
@@ -241,7 +433,7 @@ read_members(struct unpack *ar, bool is_whole, struct buf *text,
 			status = read_control_member(ar, &m, text, e);
 			break;
 		case 2:
-			status = deb_data_read(ar, &m, is_whole, e);
+			status = read_data_member(ar, &m, is_whole, e);
 			break;
 		default:
 			status = err_set(e, ERR_DATA, "member '%s' too many",

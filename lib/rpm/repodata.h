@@ -13,12 +13,8 @@
 #include <stdint.h>
 
 #include "lib/base/err.h"
+#include "lib/base/text.h"
 #include "lib/data/hash.h"
-
-struct span {
-	const char *p;
-	size_t n;
-};
 
 /* A package of primary.xml. */
 struct repodata_package {
@@ -72,8 +68,5 @@ int repomd_parse(const char *p, size_t n, struct repomd *md, struct err *e);
 /* The file of that type, or NULL. */
 const struct repomd_file *repomd_find(const struct repomd *md,
     const char *type);
-
-/* True if the span is this text. */
-bool span_is(const struct span *s, const char *text);
 
 #endif

@@ -16,7 +16,7 @@
 #include "lib/base/err.h"
 #include "lib/data/hash.h"
 #include "lib/data/out.h"
-#include "lib/rpm/rpm_header.h"
+#include "lib/rpm/header.h"
 
 #define RPM_LEAD 96
 

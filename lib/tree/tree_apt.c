@@ -7,7 +7,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/base/text.h"
-#include "lib/data/out.h"
+#include "lib/data/inflate.h"
 #include "lib/deb/control.h"
 #include "lib/sys/par.h"
 #include "lib/tree/tree.h"
@@ -143,7 +143,7 @@ check_packed(const struct suite_check *c, const char *path,
 	    plain);
 	struct hash *h = hash_open();
 	uint8_t sha256[HASH_SIZE];
-	int status = out_gunzip(map->p, map->n, INDEX_LIMIT, add_to_hash, h,
+	int status = gunzip_whole(map->p, map->n, INDEX_LIMIT, add_to_hash, h,
 	    e);
 
 	hash_close(h, sha256);

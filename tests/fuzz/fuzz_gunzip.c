@@ -2,6 +2,7 @@
  * gzip data, of control.tar.gz and Packages.gz: never more than was allowed
  * comes out, and what was packed by ourselves comes back.
  */
+#include "lib/data/inflate.h"
 #include "lib/data/out.h"
 #include "tests/fuzz/support.h"
 
@@ -23,7 +24,7 @@ check_again(const struct buf *plain)
 
 	out_add(o, plain->p, plain->n);
 	must(out_commit(o, &e) == 0);
-	must(out_gunzip(packed.p, packed.n, MOST, take, &again, &e) == 0);
+	must(gunzip_whole(packed.p, packed.n, MOST, take, &again, &e) == 0);
 	must(again.n == plain->n);
 	must(again.n == 0 || memcmp(again.p, plain->p, again.n) == 0);
 	buf_clear(&packed);
@@ -35,7 +36,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct buf plain = BUF_INIT;
 	struct err e = ERR_INIT;
-	int status = out_gunzip(data, n, MOST, take, &plain, &e);
+	int status = gunzip_whole(data, n, MOST, take, &plain, &e);
 
 	must(plain.n <= MOST);
 	if (status == 0)

@@ -1,5 +1,5 @@
 /*
- * lib/data/contents.h, and lib/data/stream.h below it: archives that tar, cpio
+ * lib/data/contents.h, and lib/data/inflate.h below it: archives that tar, cpio
  * and the packers have made, cut at every byte and changed.
  */
 #include "tests/unit/support.h"

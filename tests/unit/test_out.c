@@ -1,11 +1,13 @@
 /*
- * lib/data/out.h: files, gzip, digests, tees; failures that stick.
+ * lib/data/out.h: files, gzip, digests, tees; failures that stick. And what
+ * lib/data/inflate.h makes of gzip again.
  */
 #include "tests/unit/support.h"
 
 #include <sys/resource.h>
 
 #include "lib/base/mem.h"
+#include "lib/data/inflate.h"
 #include "lib/data/out.h"
 #include "lib/sys/fs.h"
 
@@ -525,14 +527,14 @@ gunzip_reads_what_gzip_writes(void **state)
 	put("x", data.p, data.n);
 	run("gzip -9 -c x >x.gz");	/* with name and time */
 	get("x.gz", &packed);
-	assert_ok(out_gunzip(packed.p, packed.n, data.n, append, &again, &e),
+	assert_ok(gunzip_whole(packed.p, packed.n, data.n, append, &again, &e),
 	    e);
 	assert_int_equal(again.n, data.n);
 	assert_memory_equal(again.p, data.p, data.n);
 	buf_clear(&again);
 	buf_clear(&packed);
 	pack(&packed, "", 0);
-	assert_ok(out_gunzip(packed.p, packed.n, 0, append, &again, &e), e);
+	assert_ok(gunzip_whole(packed.p, packed.n, 0, append, &again, &e), e);
 	assert_int_equal(again.n, 0);
 	buf_clear(&data);
 	buf_clear(&again);
@@ -547,17 +549,17 @@ gunzip_is_bounded(void **state)
 
 	(void)state;
 	pack(&packed, "0123456789", 10);
-	assert_ok(out_gunzip(packed.p, packed.n, 10, append, &again, &e), e);
+	assert_ok(gunzip_whole(packed.p, packed.n, 10, append, &again, &e), e);
 	buf_clear(&again);
-	assert_fails(out_gunzip(packed.p, packed.n, 9, append, &again, &e), e,
+	assert_fails(gunzip_whole(packed.p, packed.n, 9, append, &again, &e), e,
 	    ERR_DATA, "unpacks to more than 9 bytes");
-	assert_fails(out_gunzip(packed.p, packed.n, 0, append, &again, &e), e,
+	assert_fails(gunzip_whole(packed.p, packed.n, 0, append, &again, &e), e,
 	    ERR_DATA, "unpacks to more than 0 bytes");
 	assert_int_equal(again.n, 0);
 	buf_clear(&packed);
 	run("truncate -s 100M x && gzip -c x >x.gz && rm x");
 	get("x.gz", &packed);
-	assert_fails(out_gunzip(packed.p, packed.n, 1 << 20, append, &again,
+	assert_fails(gunzip_whole(packed.p, packed.n, 1 << 20, append, &again,
 	    &e), e, ERR_DATA, "unpacks to more than 1048576 bytes");
 	assert_true(again.n <= 1 << 20);
 	buf_clear(&packed);
@@ -578,31 +580,31 @@ gunzip_refuses_damage(void **state)
 	for (n = 0; n < packed.n; n++) {
 		copy = malloc(n ? n : 1);
 		memcpy(copy, packed.p, n);
-		assert_fails(out_gunzip(copy, n, 1000, append, &again, &e), e,
+		assert_fails(gunzip_whole(copy, n, 1000, append, &again, &e), e,
 		    ERR_DATA, "");
 		free(copy);
 	}
 	/* from the length of the stored block on: bits before mean nothing */
 	for (n = 11; n < packed.n; n++) {
 		packed.p[n] ^= 0x40;
-		assert_fails(out_gunzip(packed.p, packed.n, 1000, append,
+		assert_fails(gunzip_whole(packed.p, packed.n, 1000, append,
 		    &again, &e), e, ERR_DATA, "");
 		packed.p[n] ^= 0x40;
 	}
 	buf_str(&packed, "x");
-	assert_fails(out_gunzip(packed.p, packed.n, 1000, append, &again, &e),
+	assert_fails(gunzip_whole(packed.p, packed.n, 1000, append, &again, &e),
 	    e, ERR_DATA, "damaged");
 	packed.n--;
 	n = packed.n;
 	buf_room(&packed, n);
 	memcpy(packed.p + n, packed.p, n);
 	packed.n += n;
-	assert_fails(out_gunzip(packed.p, packed.n, 1000, append, &again, &e),
+	assert_fails(gunzip_whole(packed.p, packed.n, 1000, append, &again, &e),
 	    e, ERR_DATA, "damaged");
-	assert_fails(out_gunzip("hello, world", 12, 1000, append, &again, &e),
+	assert_fails(gunzip_whole("hello, world", 12, 1000, append, &again, &e),
 	    e, ERR_DATA, "damaged");
 	/* zlib's own framing is no gzip */
-	assert_fails(out_gunzip("\x78\x9c\x03\x00\x00\x00\x00\x01", 8, 1000,
+	assert_fails(gunzip_whole("\x78\x9c\x03\x00\x00\x00\x00\x01", 8, 1000,
 	    append, &again, &e), e, ERR_DATA, "damaged");
 	buf_clear(&data);
 	buf_clear(&packed);
@@ -620,13 +622,13 @@ gunzip_fails_with_its_sink(void **state)
 	(void)state;
 	noise(&data, 1 << 20);
 	pack(&packed, data.p, data.n);
-	assert_int_equal(out_gunzip(packed.p, packed.n, data.n, refuse, &calls,
-	    &e), -1);
+	assert_int_equal(gunzip_whole(packed.p, packed.n, data.n, refuse,
+	    &calls, &e), -1);
 	assert_int_equal(calls, 1);
 	buf_clear(&packed);
 	pack(&packed, "little", 6);
-	assert_int_equal(out_gunzip(packed.p, packed.n, 6, refuse, &calls, &e),
-	    -1);
+	assert_int_equal(gunzip_whole(packed.p, packed.n, 6, refuse, &calls,
+	    &e), -1);
 	assert_int_equal(calls, 2);
 	buf_clear(&data);
 	buf_clear(&packed);

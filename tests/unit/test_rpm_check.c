@@ -1,5 +1,5 @@
 /*
- * What an .rpm says of itself, lib/rpm/rpm_claims.c and lib/rpm/rpm_check.c:
+ * What an .rpm says of itself, lib/rpm/package.c and lib/rpm/check.c:
  * kind and names, arrays that belong together.
  */
 #include "tests/unit/rpm_builder.h"

@@ -1,5 +1,5 @@
 /*
- * lib/rpm/rpm_header.h: right headers, and every lie that one can tell.
+ * lib/rpm/header.h: right headers, and every lie that one can tell.
  */
 #include "tests/unit/rpm_builder.h"
 

@@ -12,15 +12,16 @@
 
 #define CHUNK ((size_t)128 << 10)
 
+#define FILE_NAME_LIMIT 255	/* NAME_MAX of Linux */
+
 /* include/rpm/rpmtag.h */
 enum {
-	SIGTAG_SHA1 = 269, SIGTAG_LONGSIZE = 270, SIGTAG_SHA256 = 273,
-	SIGTAG_SHA3_256 = 279, SIGTAG_SIZE = 1000, SIGTAG_MD5 = 1004,
-	TAG_PAYLOADDIGEST = 5092, TAG_PAYLOADDIGESTALGO = 5093
+	SIGTAG_SHA1 = 269, SIGTAG_SHA256 = 273, SIGTAG_SHA3_256 = 279,
+	SIGTAG_RESERVED = 999,
+	TAG_NAME = 1000, TAG_VERSION = 1001, TAG_RELEASE = 1002,
+	TAG_EPOCH = 1003, TAG_ARCH = 1022, TAG_SOURCERPM = 1044,
+	TAG_SOURCEPACKAGE = 1106, TAG_RPMFORMAT = 5114
 };
-
-/* RFC 9580 9.5, which rpm's tags have their numbers from */
-enum { PGP_SHA256 = 8, PGP_SHA384 = 9, PGP_SHA512 = 10 };
 
 /* ------------------------------------------------------- lead and headers */
 
@@ -176,6 +177,118 @@ check_header_digests(struct rpm *r, struct err *e)
 	return 0;
 }
 
+/* ------------------------------------------------- what the header claims */
+
+/* docs/manual/format_v6.md; before it there was no such tag. */
+static int
+check_format(struct rpm *r, struct err *e)
+{
+	uint64_t format = rpm_header_number(&r->header, TAG_RPMFORMAT, 0, 0);
+	struct rpm_entry last;
+
+	if (rpm_header_count(&r->header, TAG_RPMFORMAT) == 0)
+		return 0;
+	if (format != 6)
+		return err_set(e, ERR_DATA, "package format %llu is unknown",
+		    (unsigned long long)format);
+	r->is_v6 = true;
+	if (rpm_header_count(&r->signature, SIGTAG_SHA3_256) == 0)
+		return err_set(e, ERR_DATA, "of format 6, but has no SHA3-256 "
+		    "of its header");
+	rpm_header_entry(&r->signature, r->signature.n - 1, &last);
+	if (last.tag > SIGTAG_RESERVED)
+		return err_set(e, ERR_DATA, "of format 6, but has tag %u in "
+		    "its signature header", last.tag);
+	return 0;
+}
+
+static int
+check_kind(const struct rpm *r, struct err *e)
+{
+	if (rpm_header_count(&r->header, TAG_SOURCEPACKAGE) > 0 ||
+	    rpm_header_count(&r->header, TAG_SOURCERPM) == 0)
+		return err_set(e, ERR_DATA, "a source package by its header, "
+		    "only binary ones are published");
+	return 0;
+}
+
+/* Of characters for a file's name; never hidden, an option or a path. */
+static bool
+is_fit(const char *s, bool dash)
+{
+	const char *p;
+
+	if (*s == '\0' || *s == '.' || *s == '-')
+		return false;
+	for (p = s; *p != '\0'; p++)
+		if (!((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') ||
+		    (*p >= '0' && *p <= '9') || strchr("._+~^", *p) ||
+		    (dash && *p == '-')))
+			return false;
+	return true;
+}
+
+static int
+take_part(const struct rpm *r, uint32_t tag, const char *what, bool dash,
+    const char **part, struct err *e)
+{
+	struct rpm_entry entry;
+
+	if (!rpm_header_find(&r->header, tag, &entry) ||
+	    entry.type != RPM_STRING)
+		return err_set(e, ERR_DATA, "has no %s", what);
+	*part = (const char *)entry.data;
+	if (!is_fit(*part, dash))
+		return err_set(e, ERR_DATA, "bad %s '%.64s'", what, *part);
+	return 0;
+}
+
+static int
+take_names(struct rpm *r, struct err *e)
+{
+	char *file;
+	size_t n;
+
+	if (take_part(r, TAG_NAME, "name", true, &r->name, e) < 0 ||
+	    take_part(r, TAG_VERSION, "version", false, &r->version, e) < 0 ||
+	    take_part(r, TAG_RELEASE, "release", false, &r->release, e) < 0 ||
+	    take_part(r, TAG_ARCH, "architecture", true, &r->arch, e) < 0)
+		return -1;
+	file = rpm_file_name(r);
+	n = strlen(file);
+	free(file);
+	if (n > FILE_NAME_LIMIT)
+		return err_set(e, ERR_DATA, "the file's name would have %zu "
+		    "characters, allowed are %d", n, FILE_NAME_LIMIT);
+	return 0;
+}
+
+static int
+take_epoch(struct rpm *r, struct err *e)
+{
+	struct rpm_entry entry;
+
+	if (!rpm_header_find(&r->header, TAG_EPOCH, &entry))
+		return 0;
+	if (entry.type != RPM_INT32 || entry.count != 1)
+		return err_set(e, ERR_DATA, "the epoch is not one number");
+	r->has_epoch = true;
+	r->epoch = (uint32_t)rpm_header_number(&r->header, TAG_EPOCH, 0, 0);
+	return 0;
+}
+
+int
+rpm_check_claims(struct rpm *r, struct err *e)
+{
+	if (check_kind(r, e) < 0 ||
+	    check_format(r, e) < 0 ||
+	    take_names(r, e) < 0)
+		return -1;
+	return take_epoch(r, e);
+}
+
+/* --------------------------------------------------------- the package */
+
 static int
 read_headers(int fd, struct rpm *r, struct err *e)
 {
@@ -197,119 +310,6 @@ rpm_read(int fd, const char *name, struct rpm *r, struct err *e)
 	    rpm_check_counts(&r->header, e) < 0)
 		return err_wrap(e, "%s", name);
 	return 0;
-}
-
-/* ----------------------------------------------------------- the payload */
-
-struct payload {
-	struct hash *hash;	/* as the header says */
-	const char *hex;	/* what it must be */
-	struct hash *md5;	/* of header and payload; NULL: not compared */
-};
-
-static int
-open_payload_hash(const struct rpm *r, struct payload *p, struct err *e)
-{
-	uint64_t algorithm = rpm_header_number(&r->header,
-	    TAG_PAYLOADDIGESTALGO, 0, r->is_v6 ? PGP_SHA256 : 0);
-
-	p->hex = rpm_header_string(&r->header, TAG_PAYLOADDIGEST);
-	if (p->hex == NULL)
-		return err_set(e, ERR_DATA, "has no digest of its payload");
-	if (algorithm == PGP_SHA256)
-		p->hash = hash_open_as(HASH_SHA256);
-	else if (algorithm == PGP_SHA384)
-		p->hash = hash_open_as(HASH_SHA384);
-	else if (algorithm == PGP_SHA512)
-		p->hash = hash_open_as(HASH_SHA512);
-	if (p->hash == NULL)
-		return err_set(e, ERR_DATA, "the digest of the payload is of "
-		    "the algorithm %llu, allowed are 8 to 10",
-		    (unsigned long long)algorithm);
-	return 0;
-}
-
-static int
-read_payload(int fd, struct out *copy, struct payload *p, struct rpm *r,
-    struct err *e)
-{
-	char *chunk = mem_alloc(CHUNK);
-	ssize_t n;
-
-	r->payload_size = 0;
-	while ((n = read_some(fd, chunk, CHUNK, e)) > 0) {
-		hash_add(p->hash, chunk, (size_t)n);
-		if (p->md5 != NULL)
-			hash_add(p->md5, chunk, (size_t)n);
-		if (copy != NULL)
-			out_add(copy, chunk, (size_t)n);
-		r->payload_size += (uint64_t)n;
-	}
-	free(chunk);
-	return (int)n;
-}
-
-/* In a signature header there is one of the two, or none. */
-static int
-check_sizes(const struct rpm *r, struct err *e)
-{
-	static const uint32_t tags[] = {SIGTAG_LONGSIZE, SIGTAG_SIZE};
-	uint64_t size = r->header.blob.n + r->payload_size, said;
-	size_t i;
-
-	for (i = 0; i < COUNT(tags); i++) {
-		said = rpm_header_number(&r->signature, tags[i], 0,
-		    has_signature_tag(r, tags[i]) ? UINT64_MAX : size);
-		if (said != size)
-			return err_set(e, ERR_DATA, "header and payload are "
-			    "%llu bytes, not %llu: %s",
-			    (unsigned long long)size, (unsigned long long)said,
-			    size < said ? "truncated" : "something follows");
-	}
-	return 0;
-}
-
-static int
-check_payload(struct payload *p, const struct rpm *r, struct err *e)
-{
-	uint8_t digest[HASH_SIZE_MAX];
-	const uint8_t *said;
-	size_t n, said_n;
-
-	if (check_sizes(r, e) < 0)
-		return -1;
-	n = hash_finish(p->hash, digest);
-	p->hash = NULL;
-	if (!hash_is_hex(p->hex, digest, n))
-		return err_set(e, ERR_DATA, "the payload's digest is wrong");
-	if (p->md5 == NULL)
-		return 0;
-	n = hash_finish(p->md5, digest);
-	p->md5 = NULL;
-	said = rpm_header_bytes(&r->signature, SIGTAG_MD5, &said_n);
-	if (said == NULL || said_n != n || memcmp(said, digest, n) != 0)
-		return err_set(e, ERR_DATA, "the MD5 of header and payload is "
-		    "wrong");
-	return 0;
-}
-
-int
-rpm_read_payload(int fd, const char *name, struct out *copy, struct rpm *r,
-    struct err *e)
-{
-	struct payload p = {.hash = NULL};
-	int status = -1;
-
-	if (has_signature_tag(r, SIGTAG_MD5))
-		p.md5 = hash_open_as(HASH_MD5);
-	if (p.md5 != NULL)
-		hash_add(p.md5, r->header.blob.p, r->header.blob.n);
-	if (open_payload_hash(r, &p, e) == 0 &&
-	    read_payload(fd, copy, &p, r, e) == 0)
-		status = check_payload(&p, r, e);
-	hash_close(p.hash, NULL);
-	hash_close(p.md5, NULL);
-	return status < 0 ? err_wrap(e, "%s", name) : 0;
 }
 
 /* ----------------------------------------------------------------- names */

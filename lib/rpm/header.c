@@ -1,4 +1,4 @@
-#include "lib/rpm/rpm_header.h"
+#include "lib/rpm/header.h"
 
 #include <stdlib.h>
 #include <string.h>

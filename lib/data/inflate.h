@@ -12,8 +12,8 @@
  * cut short, or is followed by something else, is ERR_DATA (of bzip2 and lzma,
  * what follows may be passed over).
  */
-#ifndef LIB_DATA_STREAM_H
-#define LIB_DATA_STREAM_H
+#ifndef LIB_DATA_INFLATE_H
+#define LIB_DATA_INFLATE_H
 
 #include <sys/types.h>
 
@@ -30,5 +30,13 @@ struct stream *stream_open(enum stream_kind kind, unpack_source *source,
 /* stream is a struct stream; the chunk is valid until the next call. */
 ssize_t stream_read(void *stream, const void **chunk, struct err *e);
 void stream_close(struct stream *s);	/* accepts NULL */
+
+/*
+ * Unpacks one gzip stream that is in memory, all of it, into sink, which gets
+ * the pieces in order and may end it by a negative value. ERR_DATA where it is
+ * damaged, cut short, followed by something, or unpacks to more than max bytes.
+ */
+int gunzip_whole(const void *data, size_t n, size_t max,
+    int (*sink)(const void *, size_t, void *), void *arg, struct err *e);
 
 #endif

@@ -12,8 +12,8 @@
  *	name = rpm_header_string(&h, RPMTAG_NAME);
  *	rpm_header_clear(&h);
  */
-#ifndef LIB_RPM_RPM_HEADER_H
-#define LIB_RPM_RPM_HEADER_H
+#ifndef LIB_RPM_HEADER_H
+#define LIB_RPM_HEADER_H
 
 #include <stdbool.h>
 #include <stddef.h>

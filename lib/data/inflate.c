@@ -1,0 +1,242 @@
+#include "lib/data/inflate.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <zlib.h>
+
+#include "lib/base/mem.h"
+
+#define CHUNK ((size_t)128 << 10)
+#define GZIP_WINDOW (MAX_WBITS + 16)	/* zlib.h: +16 is gzip framing */
+
+/* --------------------------------------------------- gzip, as it comes */
+
+struct gunzip {
+	unpack_source *source;
+	void *arg;
+	z_stream z;
+	bool is_within;		/* a stream that has begun, and has no end */
+};
+
+static struct gunzip *
+gunzip_open(unpack_source *source, void *arg)
+{
+	struct gunzip *g = mem_zero(1, sizeof(*g));
+
+	g->source = source;
+	g->arg = arg;
+	g->is_within = true;	/* nothing at all is no gzip */
+	if (inflateInit2(&g->z, GZIP_WINDOW) != Z_OK)
+		abort();
+	return g;
+}
+
+/* 1: there is input; 0: no more. */
+static int
+gunzip_fill(struct gunzip *g, struct err *e)
+{
+	const void *chunk;
+	ssize_t n;
+
+	if (g->z.avail_in > 0)
+		return 1;
+	n = g->source(g->arg, &chunk, e);
+	if (n <= 0)
+		return (int)n;
+	g->z.next_in = (unsigned char *)(uintptr_t)chunk;
+	g->z.avail_in = (uInt)n;
+	return 1;
+}
+
+/* 1: go on; 0: the end. */
+static int
+gunzip_step(struct gunzip *g, struct err *e)
+{
+	int more = gunzip_fill(g, e), status;
+
+	if (more < 0)
+		return -1;
+	if (more == 0)
+		return !g->is_within ? 0 : err_set(e, ERR_DATA, "gzip data "
+		    "that end too early");
+	if (!g->is_within && inflateReset(&g->z) != Z_OK)
+		abort();
+	g->is_within = true;
+	status = inflate(&g->z, Z_NO_FLUSH);
+	if (status != Z_OK && status != Z_STREAM_END)
+		return err_set(e, ERR_DATA, "damaged gzip data");
+	g->is_within = status != Z_STREAM_END;
+	return 1;
+}
+
+static ssize_t
+gunzip_read(struct gunzip *g, void *p, size_t n, struct err *e)
+{
+	int status = 1;
+
+	g->z.next_out = p;
+	g->z.avail_out = (uInt)n;
+	while (status > 0 && g->z.avail_out > 0)
+		status = gunzip_step(g, e);
+	return status < 0 ? -1 : (ssize_t)(n - g->z.avail_out);
+}
+
+static void
+gunzip_close(struct gunzip *g)
+{
+	if (g == NULL)
+		return;
+	inflateEnd(&g->z);
+	free(g);
+}
+
+/* ------------------------------------------------- gzip, all there */
+
+int
+gunzip_whole(const void *data, size_t n, size_t max,
+    int (*sink)(const void *, size_t, void *), void *arg, struct err *e)
+{
+	unsigned char *chunk = mem_alloc(CHUNK);
+	z_stream z = {.next_in = (unsigned char *)(uintptr_t)data,
+	    .avail_in = (uInt)n};
+	size_t got, total = 0;
+	int status = Z_DATA_ERROR;
+
+	if (n > UINT32_MAX || inflateInit2(&z, GZIP_WINDOW) != Z_OK) {
+		free(chunk);
+		return err_set(e, ERR_DATA, "not a gzip file of usual size");
+	}
+	do {
+		z.next_out = chunk;
+		z.avail_out = CHUNK;
+		status = inflate(&z, Z_NO_FLUSH);
+		if (status != Z_OK && status != Z_STREAM_END)
+			break;
+		got = CHUNK - z.avail_out;
+		if (got > max - total) {
+			status = Z_MEM_ERROR;
+			break;
+		}
+		total += got;
+		if (sink(chunk, got, arg) < 0) {
+			status = Z_ERRNO;
+			break;
+		}
+	} while (status != Z_STREAM_END);
+	if (status == Z_STREAM_END && z.avail_in > 0)
+		status = Z_DATA_ERROR;	/* something follows the stream */
+	inflateEnd(&z);
+	free(chunk);
+	if (status == Z_MEM_ERROR)
+		return err_set(e, ERR_DATA, "unpacks to more than %zu bytes",
+		    max);
+	if (status != Z_STREAM_END)
+		return err_set(e, ERR_DATA, "damaged gzip data");
+	return 0;
+}
+
+/* ---------------------------------------------------------- any stream */
+
+struct stream {
+	unpack_source *source;
+	void *arg;
+	struct gunzip *gunzip;	/* one of the two, or none: as it is */
+	struct unpack *unpack;
+	bool has_begun;
+	bool is_over;
+	char *chunk;
+};
+
+static enum unpack_filter
+filter_of(enum stream_kind kind)
+{
+	switch (kind) {
+	case STREAM_XZ:
+		return UNPACK_XZ;
+	case STREAM_ZSTD:
+		return UNPACK_ZSTD;
+	case STREAM_BZIP2:
+		return UNPACK_BZIP2;
+	case STREAM_LZMA:
+		return UNPACK_LZMA;
+	default:
+		return UNPACK_PLAIN;
+	}
+}
+
+struct stream *
+stream_open(enum stream_kind kind, unpack_source *source, void *arg)
+{
+	struct stream *s = mem_zero(1, sizeof(*s));
+
+	s->source = source;
+	s->arg = arg;
+	if (kind == STREAM_PLAIN)
+		return s;
+	s->chunk = mem_alloc(CHUNK);
+	/* libarchive does not compare the checksum of gzip */
+	if (kind == STREAM_GZIP)
+		s->gunzip = gunzip_open(source, arg);
+	else
+		s->unpack = unpack_open(UNPACK_STREAM, filter_of(kind),
+		    source, arg);
+	return s;
+}
+
+static ssize_t
+read_unpacked(struct stream *s, struct err *e)
+{
+	struct member m;
+	int status;
+
+	if (!s->has_begun) {
+		s->has_begun = true;
+		status = unpack_next(s->unpack, &m, e);
+		if (status <= 0)
+			return status;
+	}
+	return unpack_read(s->unpack, s->chunk, CHUNK, e);
+}
+
+/* What libarchive had no use for, and has not read. */
+static int
+check_end(struct stream *s, struct err *e)
+{
+	const void *rest;
+	ssize_t n = s->source(s->arg, &rest, e);
+
+	if (n > 0)
+		return err_set(e, ERR_DATA, "something follows the compressed "
+		    "data");
+	return (int)n;
+}
+
+ssize_t
+stream_read(void *stream, const void **chunk, struct err *e)
+{
+	struct stream *s = stream;
+	ssize_t n;
+
+	if (s->is_over)
+		return 0;
+	if (s->chunk == NULL)
+		return s->source(s->arg, chunk, e);
+	n = s->gunzip != NULL ? gunzip_read(s->gunzip, s->chunk, CHUNK, e) :
+	    read_unpacked(s, e);
+	s->is_over = n <= 0;
+	if (n == 0 && check_end(s, e) < 0)
+		return -1;
+	*chunk = s->chunk;
+	return n;
+}
+
+void
+stream_close(struct stream *s)
+{
+	if (s == NULL)
+		return;
+	gunzip_close(s->gunzip);
+	unpack_close(s->unpack);
+	free(s->chunk);
+	free(s);
+}
