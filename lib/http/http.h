@@ -31,12 +31,10 @@
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/http/json.h"
+#include "lib/http/rules.h"
 #include "lib/sys/secret.h"
 
 #define HTTP_LIMIT ((size_t)8 << 20)	/* answers, unless said otherwise */
-#define HTTP_ID_SIZE 80
-
-enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE };
 
 struct http_request {
 	/* For the caller to fill in. */

@@ -3,7 +3,7 @@
  * again; as the lines of a head; and as the body of a failure, of which one
  * line is said.
  */
-#include "lib/http/http_rules.h"
+#include "lib/http/rules.h"
 #include "lib/http/json.h"
 #include "tests/fuzz/support.h"
 

@@ -961,7 +961,7 @@ urls_are_judged(void **state)
 		{"https://api.example.org\\@127.0.0.1", "", false},
 		{"https://api.example.org/a b", "", false},
 		{"https://api.example.org/\r\nx: y", "", false},
-		{"ftp://127.0.0.1", "neither https nor http", false},
+		{"ftp://127.0.0.1", "begin with https or http", false},
 		{"file:///etc/passwd", "", false},
 		{"api.example.org", "", false},
 		{"", "", false},

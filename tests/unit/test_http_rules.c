@@ -1,10 +1,10 @@
 /*
- * lib/http/http_rules.h.
+ * lib/http/rules.h.
  */
 #include "tests/unit/support.h"
 
 #include "lib/base/mem.h"
-#include "lib/http/http_rules.h"
+#include "lib/http/rules.h"
 
 static const enum http_method all[] = {
 	HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE,

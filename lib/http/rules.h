@@ -1,6 +1,6 @@
 /*
- * What an HTTP answer means: may the request be sent again, when, and what
- * does one say of it. Functions without a network, for lib/http alone:
+ * What an HTTP answer means: whether the request may be sent again, when, and
+ * what is said of a failure. Functions without a network:
  *
  *	struct http_outcome o = HTTP_OUTCOME_INIT;
  *	http_outcome_header(&o, line, n);	(for each line of the head)
@@ -9,8 +9,8 @@
  *	if (http_outcome_again(&o, HTTP_POST))
  *		wait = http_outcome_wait(&o, tries, factor, clock_now());
  */
-#ifndef LIB_HTTP_HTTP_RULES_H
-#define LIB_HTTP_HTTP_RULES_H
+#ifndef LIB_HTTP_RULES_H
+#define LIB_HTTP_RULES_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +18,10 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
-#include "lib/http/http.h"
 
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE };
+
+#define HTTP_ID_SIZE 80
 #define HTTP_TRIES 6
 
 /* How one try ended. */

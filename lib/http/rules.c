@@ -1,4 +1,4 @@
-#include "lib/http/http_rules.h"
+#include "lib/http/rules.h"
 
 #include <stdio.h>
 #include <string.h>
