@@ -13,6 +13,11 @@
 #define MOST_PAGES 100
 #define LIST_TRIES 5
 #define LIST_PAUSE_MS 300
+#define LONGEST_PACE_MS 3000
+#define GROWTH_PERCENT 130
+/* With fewer requests left than this, they are for what must be done. */
+#define SPARE_REQUESTS 60
+#define SPARING_MS 20000
 
 int
 cloud_open(struct cloud *c, const struct conf *conf, int64_t timeout_ms,
@@ -45,12 +50,29 @@ cloud_close(struct cloud *c)
 	*c = (struct cloud)CLOUD_INIT;
 }
 
-/* --------------------------------------------------------------- answers */
+/* ---------------------------------------------------------------- asking */
 
 struct json *
 cloud_get(struct cloud *c, const char *path, struct err *e)
 {
 	return http_get_json(c->http, mem_dup(path), c->deadline, e);
+}
+
+int
+cloud_wait(const struct cloud *c, struct cloud_pace *pace, struct err *e)
+{
+	int64_t wait = pace->interval, left = c->deadline - clock_ms();
+	int64_t remaining, reset;
+
+	if (left <= 0)
+		return err_set(e, ERR_AGAIN, "timed out");
+	if (http_rate(c->http, &remaining, &reset) &&
+	    remaining < SPARE_REQUESTS && reset > clock_now())
+		wait = SPARING_MS;
+	pace->interval = pace->interval * GROWTH_PERCENT / 100;
+	if (pace->interval > LONGEST_PACE_MS)
+		pace->interval = LONGEST_PACE_MS;
+	return clock_sleep(wait < left ? wait : left, e);
 }
 
 /* ----------------------------------------------------------------- pages */
@@ -116,11 +138,12 @@ pages_read(struct cloud *c, const char *path, const char *key,
 	if (status < 0)
 		return -1;
 	if (!json_integer(p->v[0], "meta.total", &p->total) || p->total < 0)
-		return err_set(e, ERR_PROTOCOL, "the answer to %s does not say "
-		    "how many there are", path);
+		return err_set(e, ERR_PROTOCOL, "the answer to %s has no "
+		    "total", path);
 	if (p->total > (int64_t)PER_PAGE * MOST_PAGES)
-		return err_set(e, ERR_PROTOCOL, "the answer to %s says that "
-		    "there are %lld", path, (long long)p->total);
+		return err_set(e, ERR_PROTOCOL, "the answer to %s has a "
+		    "total of %lld, which is too many", path,
+		    (long long)p->total);
 	n = p->total <= PER_PAGE ? 0 : (size_t)((p->total - 1) / PER_PAGE);
 	if (n == 0)
 		return 0;
@@ -225,8 +248,9 @@ check_whole(const struct pages *tries, int n, const char *key, struct err *e)
 			least = tries[k].total;
 	if (count_distinct(tries, n, key) >= least)
 		return 0;
-	return err_set(e, ERR_AGAIN, "the listing of %s keeps changing, or is "
-	    "not whole: it says %lld, and shows fewer", key, (long long)least);
+	return err_set(e, ERR_AGAIN, "the listing of %s keeps changing or is "
+	    "incomplete: it has fewer than the %lld that it announces", key,
+	    (long long)least);
 }
 
 int
@@ -265,7 +289,7 @@ struct listing {
 };
 
 static int
-take_ours(const struct json *element, void *arg, struct err *e)
+add_ours(const struct json *element, void *arg, struct err *e)
 {
 	struct listing *l = arg;
 	const char *name = json_string(element, "name");
@@ -295,7 +319,7 @@ cloud_list(struct cloud *c, struct droplets *list, struct err *e)
 	droplets_clear(list);
 	buf_str(&path, "/v2/droplets?tag_name=");
 	http_quote(&path, c->tags.v[0]);
-	status = cloud_each(c, buf_cstr(&path), "droplets", take_ours, &l, e);
+	status = cloud_each(c, buf_cstr(&path), "droplets", add_ours, &l, e);
 	buf_clear(&path);
 	if (status == 0)
 		droplets_sort(list);

@@ -45,6 +45,24 @@ int cloud_each(struct cloud *c, const char *path, const char *key,
     int (*visit)(const struct json *element, void *arg, struct err *e),
     void *arg, struct err *e);
 
+/*
+ * How often one asks: soon at first, then every few seconds, and seldom when
+ * the API's rate limit comes near.
+ *
+ *	struct cloud_pace pace = CLOUD_PACE_INIT;
+ *	while (!done())
+ *		if (cloud_wait(c, &pace, e) < 0)
+ *			break;
+ *
+ * cloud_wait waits until it is time to ask again. ERR_AGAIN at the deadline,
+ * ERR_SIGNAL after a signal.
+ */
+struct cloud_pace {
+	int64_t interval;	/* ms */
+};
+#define CLOUD_PACE_INIT {.interval = 250}
+int cloud_wait(const struct cloud *c, struct cloud_pace *pace, struct err *e);
+
 /* One GET: the answer, yours to json_free; NULL on failure. */
 struct json *cloud_get(struct cloud *c, const char *path, struct err *e);
 

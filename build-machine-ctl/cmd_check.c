@@ -1,3 +1,4 @@
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -5,11 +6,19 @@
 
 #include "build-machine-ctl/catalogue.h"
 #include "build-machine-ctl/cmd.h"
-#include "build-machine-ctl/findings.h"
-#include "build-machine-ctl/image.h"
+#include "build-machine-ctl/enrol.h"
 #include "build-machine-ctl/runner.h"
-#include "build-machine-ctl/user_data.h"
 #include "lib/base/mem.h"
+#include "lib/frame/report.h"
+
+#define TEXT_SIZE 1200
+
+/* One record a line, and the status that the errors among them make. */
+struct findings {
+	struct report *report;
+	enum err_kind worst;
+	unsigned n_errors;
+};
 
 struct check {
 	const struct conf *conf;
@@ -19,6 +28,73 @@ struct check {
 	struct strv builds;	/* those of [machine BUILD] */
 	struct findings found;
 };
+
+/* ------------------------------------------------------------- findings */
+
+static void
+findings_open(struct findings *f, const struct tool_call *call)
+{
+	static const struct report_column columns[] = {
+		{"level", REPORT_TEXT}, {"subject", REPORT_TEXT},
+		{"finding", REPORT_TEXT},
+	};
+
+	*f = (struct findings){.worst = ERR_NONE};
+	f->report = report_open(columns, COUNT(columns), call->wants_json);
+}
+
+static void __attribute__((format(printf, 4, 0)))
+add(struct findings *f, const char *level, const char *subject,
+    const char *fmt, va_list ap)
+{
+	char text[TEXT_SIZE];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	report_row(f->report, level, subject, text);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+findings_ok(struct findings *f, const char *subject, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(f, "ok", subject, fmt, ap);
+	va_end(ap);
+}
+
+static void __attribute__((format(printf, 3, 4)))
+findings_warn(struct findings *f, const char *subject, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(f, "warning", subject, fmt, ap);
+	va_end(ap);
+}
+
+static void __attribute__((format(printf, 4, 5)))
+findings_error(struct findings *f, enum err_kind kind, const char *subject,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(f, "error", subject, fmt, ap);
+	va_end(ap);
+	f->worst = f->n_errors++ == 0 ? kind : err_worst(f->worst, kind);
+}
+
+static int
+findings_close(struct findings *f, struct err *e)
+{
+	if (report_close(f->report, e) < 0)
+		return -1;
+	if (f->n_errors == 0)
+		return 0;
+	return err_set(e, f->worst, f->n_errors == 1 ?
+	    "%u finding is an error" : "%u findings are errors", f->n_errors);
+}
 
 /* -------------------------------------------------------------- account */
 
@@ -31,7 +107,7 @@ count_droplets(struct check *c, int64_t *n, struct err *e)
 
 	if (status == 0 && !json_integer(j, "meta.total", n))
 		status = err_set(e, ERR_PROTOCOL, "the listing of droplets "
-		    "does not say how many there are");
+		    "has no total");
 	json_free(j);
 	return status;
 }
@@ -54,12 +130,12 @@ check_limit(struct check *c, int64_t limit, const struct droplets *ours,
 	}
 	if (present + missing > limit)
 		findings_error(&c->found, ERR_UNAVAILABLE, "droplet limit",
-		    "%lld of %lld droplets are there, and %lld more are to be "
-		    "made: delete some, or ask for a higher limit",
+		    "%lld of %lld droplets exist and %lld more are needed: "
+		    "delete some or ask DigitalOcean for a higher limit",
 		    (long long)present, (long long)limit, (long long)missing);
 	else
 		findings_ok(&c->found, "droplet limit", "%lld of %lld droplets "
-		    "are there", (long long)present, (long long)limit);
+		    "exist", (long long)present, (long long)limit);
 	return 0;
 }
 
@@ -80,7 +156,7 @@ check_account(struct check *c, const struct droplets *ours, struct err *e)
 		    "DigitalOcean's control panel says why");
 	else
 		findings_error(&c->found, ERR_UNAVAILABLE, "account", "its "
-		    "status is '%s': no droplet can be made", state);
+		    "status is '%s': no droplet can be created", state);
 	/* a token without droplet:read is not told */
 	if (json_integer(j, "account.droplet_limit", &limit))
 		status = check_limit(c, limit, ours, e);
@@ -102,8 +178,9 @@ look_at_tag(const struct json *j, void *arg, struct err *e)
 		if (strcasecmp(c->cloud.tags.v[i], name) == 0 &&
 		    strcmp(c->cloud.tags.v[i], name) != 0)
 			findings_error(&c->found, ERR_CONFIG, "tags",
-			    "DigitalOcean writes '%s' as '%s': so must "
-			    "[digitalocean] tags", c->cloud.tags.v[i], name);
+			    "DigitalOcean spells '%s' as '%s': spell it "
+			    "the same way in [digitalocean] tags",
+			    c->cloud.tags.v[i], name);
 	return 0;
 }
 
@@ -118,7 +195,7 @@ look_at_droplet(const struct json *j, void *arg, struct err *e)
 	if (status == 0 && machine_has_tags(&d.tags, &c->cloud.tags) &&
 	    !machine_build(c->conf, d.name, d.build))
 		findings_warn(&c->found, "tags", "droplet %lld '%s' has our "
-		    "tags and not our name: it is left alone",
+		    "tags but not one of our names: it is left alone",
 		    (long long)d.id, d.name);
 	droplet_clear(&d);
 	return status;
@@ -148,8 +225,8 @@ check_doubles(struct check *c, const struct droplets *ours)
 	for (i = 1; i < ours->n; i++)
 		if (strcmp(ours->v[i].build, ours->v[i - 1].build) == 0)
 			findings_warn(&c->found, ours->v[i].build, "droplets "
-			    "%lld and %lld are both its machine: delete "
-			    "removes both", (long long)ours->v[i - 1].id,
+			    "%lld and %lld are both its machine: 'delete' "
+			    "deletes both", (long long)ours->v[i - 1].id,
 			    (long long)ours->v[i].id);
 }
 
@@ -201,7 +278,7 @@ check_image(struct check *c, const char *build, const char *region,
 	int status = 0;
 
 	if (text == NULL) {
-		findings_error(&c->found, ERR_CONFIG, build, "it has no image");
+		findings_error(&c->found, ERR_CONFIG, build, "no image is set");
 		return 0;
 	}
 	if (image_find(&c->cloud, text, region, &image, &one) < 0) {
@@ -235,7 +312,7 @@ check_user_data(struct check *c, const char *build)
 	struct err one = ERR_INIT;
 	bool enrols;
 
-	if (user_data_read(c->conf, build, c->gitlab.http != NULL, &text,
+	if (enrol_read_user_data(c->conf, build, c->gitlab.http != NULL, &text,
 	    &enrols, &one) < 0)
 		findings_error(&c->found, one.kind, build, "%s", one.text);
 	buf_clear(&text);
@@ -283,7 +360,7 @@ check_network(struct check *c)
 		}
 	}
 	if (fits)
-		findings_ok(&c->found, "vpc", "%s is there", id);
+		findings_ok(&c->found, "vpc", "%s exists", id);
 }
 
 static void
@@ -300,10 +377,10 @@ check_keys(struct check *c)
 			findings_error(&c->found, ERR_CONFIG, "ssh-keys",
 			    "the account has no key '%s'", keys.v[i]);
 	if (keys.n == 0)
-		findings_warn(&c->found, "ssh-keys", "none: DigitalOcean sends "
-		    "a password by mail for each machine");
+		findings_warn(&c->found, "ssh-keys", "none is set: "
+		    "DigitalOcean mails a root password for each machine");
 	else if (n == keys.n)
-		findings_ok(&c->found, "ssh-keys", "all %zu are there", n);
+		findings_ok(&c->found, "ssh-keys", "all %zu exist", n);
 	strv_clear(&keys);
 }
 
@@ -318,7 +395,7 @@ check_gitlab(struct check *c, struct err *e)
 		return 0;
 	if (gitlab_check(&c->gitlab, &one) == 0) {
 		findings_ok(&c->found, "gitlab", "project %lld: the token may "
-		    "make and delete runners", (long long)c->gitlab.project);
+		    "create and delete runners", (long long)c->gitlab.project);
 		return 0;
 	}
 	if (one.kind == ERR_SIGNAL) {

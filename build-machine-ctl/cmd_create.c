@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "build-machine-ctl/cmd.h"
+#include "build-machine-ctl/end.h"
 #include "build-machine-ctl/fleet.h"
-#include "build-machine-ctl/retire.h"
 #include "build-machine-ctl/row.h"
 #include "lib/base/mem.h"
 #include "lib/sys/cleanup.h"
@@ -31,8 +31,8 @@ parse_wait(enum wait_level *level, struct err *e)
 			*level = (enum wait_level)i;
 			return 0;
 		}
-	return err_set(e, ERR_USAGE, "--wait '%s' is none of none, active, "
-	    "ssh, runner", options.wait);
+	return err_set(e, ERR_USAGE, "--wait '%s' must be none, active, ssh "
+	    "or runner", options.wait);
 }
 
 /* Whether GitLab is needed at all. */
@@ -80,8 +80,6 @@ static int
 replace(struct create *c, struct err *e)
 {
 	struct droplets list = {.v = NULL}, doomed = {.v = NULL};
-	const struct runners none = {.v = NULL};
-	bool *gone;
 	size_t i;
 	int status = cloud_list(&c->cloud, &list, e);
 
@@ -93,11 +91,9 @@ replace(struct create *c, struct err *e)
 			    (long long)list.v[i].id, list.v[i].name);
 			droplets_add(&doomed, &list.v[i]);
 		}
-	gone = mem_zero(doomed.n + 1, sizeof(*gone));
 	if (status == 0 && !c->call->is_dry_run)
-		status = retire(&c->cloud, &c->gitlab, &doomed, &none,
-		    is_of_builds, &c->builds, gone, e);
-	free(gone);
+		status = end_machines(&c->cloud, &c->gitlab, &doomed, NULL,
+		    is_of_builds, &c->builds, NULL, e);
 	droplets_clear(&doomed);
 	droplets_clear(&list);
 	return status;

@@ -1,4 +1,5 @@
-#include "build-machine-ctl/ending.h"
+#include "build-machine-ctl/cmd.h"
+#include "build-machine-ctl/end.h"
 
 static bool
 is_asked_for(const char *build, const struct strv *builds)
@@ -7,14 +8,14 @@ is_asked_for(const char *build, const struct strv *builds)
 }
 
 static bool
-takes_droplet(const struct droplet *d, void *arg)
+is_doomed(const struct droplet *d, void *arg)
 {
 	return is_asked_for(d->build, arg);
 }
 
 /* All of the build's, those that killed runs have left, too. */
 static bool
-takes_runner(const struct runner *r, const struct droplets *chosen,
+is_doomed_runner(const struct runner *r, const struct droplets *chosen,
     const struct droplets *living, void *arg)
 {
 	(void)chosen, (void)living;
@@ -25,13 +26,14 @@ int
 cmd_delete(const struct tool_call *call, struct err *e)
 {
 	struct strv builds = STRV_INIT;
-	struct choice choice = {takes_droplet, takes_runner, &builds};
+	struct end_choice choice = {is_doomed, is_doomed_runner, &builds};
 	int status = machine_builds(call, &builds, e);
 
 	if (status == 0 && (builds.n == 0) != options.all)
-		status = err_set(e, ERR_USAGE, "delete takes builds, or --all");
+		status = err_set(e, ERR_USAGE, "'delete' needs either builds "
+		    "or --all");
 	if (status == 0)
-		status = ending_run(call, &choice, e);
+		status = end_chosen(call, &choice, e);
 	strv_clear(&builds);
 	return status;
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
-#include "build-machine-ctl/ending.h"
+#include "build-machine-ctl/cmd.h"
+#include "build-machine-ctl/end.h"
 #include "lib/sys/clock.h"
 
 struct limits {
@@ -10,7 +11,7 @@ struct limits {
 };
 
 static bool
-takes_droplet(const struct droplet *d, void *arg)
+is_doomed(const struct droplet *d, void *arg)
 {
 	const struct limits *limits = arg;
 	int64_t expires = droplet_expires(d);
@@ -37,7 +38,7 @@ is_runner_of(const struct droplets *list, const struct runner *r)
 
 /* Those of the machines that go, and those whose machine has gone long ago. */
 static bool
-takes_runner(const struct runner *r, const struct droplets *chosen,
+is_doomed_runner(const struct runner *r, const struct droplets *chosen,
     const struct droplets *living, void *arg)
 {
 	const struct limits *limits = arg;
@@ -56,15 +57,15 @@ cmd_reap(const struct tool_call *call, struct err *e)
 {
 	struct limits limits = {.now = clock_now(),
 	    .ttl = conf_duration(call->conf, "digitalocean", "ttl")};
-	struct choice choice = {takes_droplet, takes_runner, &limits};
+	struct end_choice choice = {is_doomed, is_doomed_runner, &limits};
 
 	if (options.older_than == NULL && !options.expired)
-		return err_set(e, ERR_USAGE, "reap needs --older-than TIME, or "
-		    "--expired, or both");
+		return err_set(e, ERR_USAGE, "'reap' needs --older-than or "
+		    "--expired");
 	if (options.older_than != NULL &&
 	    (!conf_parse_duration(options.older_than, &limits.older_than) ||
 	    limits.older_than == 0))
-		return err_set(e, ERR_USAGE, "--older-than '%s' is no time: "
-		    "90s, 15m, 6h, 2d", options.older_than);
-	return ending_run(call, &choice, e);
+		return err_set(e, ERR_USAGE, "--older-than '%s' is not a "
+		    "time like 90s, 15m, 6h or 2d", options.older_than);
+	return end_chosen(call, &choice, e);
 }

@@ -1,9 +1,14 @@
 #include "build-machine-ctl/enrol.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "build-machine-ctl/machine.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
+#include "lib/http/json.h"
+#include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 
 #define SCRIPT_FILE "/usr/local/sbin/build-machine-enrol"
@@ -227,7 +232,56 @@ enrol_write(const struct conf *conf, const char *build,
 	}
 	if (status == 0 && out->n - before > ENROL_LIMIT)
 		status = err_set(e, ERR_CONFIG, "%zu bytes are more than the "
-		    "%zu that a machine takes", out->n - before, ENROL_LIMIT);
+		    "%zu that DigitalOcean accepts", out->n - before,
+		    ENROL_LIMIT);
 	buf_clear(&script);
 	return status < 0 ? err_wrap(e, "user-data of %s", build) : 0;
+}
+
+/* ------------------------------------------------------ the configuration */
+
+static int
+try_enrol(const struct conf *conf, const char *build, bool has_gitlab,
+    struct err *e)
+{
+	struct buf trial = BUF_INIT;
+	char *name;
+	int status;
+
+	if (machine_setting(conf, build, "runner-tags") == NULL)
+		return err_set(e, ERR_CONFIG, "set runner-tags in [machine "
+		    "%s]: without tags its runner gets no jobs", build);
+	if (!has_gitlab)
+		return err_set(e, ERR_CONFIG, "user-data = enrol in [machine "
+		    "%s] needs [gitlab] project and a token", build);
+	name = machine_name(conf, build, e);
+	if (name == NULL)
+		return -1;
+	status = enrol_write(conf, build, name, "glrt-trial", &trial, e);
+	buf_clear(&trial);
+	free(name);
+	return status;
+}
+
+int
+enrol_read_user_data(const struct conf *conf, const char *build,
+    bool has_gitlab, struct buf *text, bool *enrols, struct err *e)
+{
+	const char *value = machine_setting(conf, build, "user-data");
+	char section[16 + BUILD_SIZE], *path;
+	int status;
+
+	*enrols = value != NULL && strcmp(value, "enrol") == 0;
+	if (value == NULL)
+		return 0;
+	if (*enrols)
+		return try_enrol(conf, build, has_gitlab, e);
+	snprintf(section, sizeof(section), "machine %s", build);
+	path = conf_path(conf, section, "user-data");
+	status = fs_read_path(path, ENROL_LIMIT, text, e);
+	if (status == 0 && !json_can_hold(text->p, text->n))
+		status = err_set(e, ERR_CONFIG, "'%s' is not UTF-8 text, and "
+		    "DigitalOcean accepts nothing else", path);
+	free(path);
+	return status < 0 ? err_wrap(e, "[%s] user-data", section) : 0;
 }

@@ -1,7 +1,8 @@
 /*
- * The cloud-init user-data that makes a runner out of a stock Debian image,
- * or of a snapshot that has some of it already: two files and the command
- * that runs the one with the other.
+ * What a machine is given at its first boot, [machine BUILD] user-data: a file
+ * or, for "enrol", the cloud-init that makes a runner out of a stock Debian
+ * image, or of a snapshot that has some of it already: two files and the
+ * command that runs the one with the other.
  *
  *	struct buf text = BUF_INIT;
  *	if (enrol_write(conf, "amd64-deb", name, token, &text, e) < 0) ...
@@ -16,6 +17,10 @@
 #ifndef ENROL_H
 #define ENROL_H
 
+#include <stdbool.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
 #include "lib/frame/conf.h"
 
 #define ENROL_LIMIT ((size_t)64 << 10)	/* what the API accepts, bytes */
@@ -28,5 +33,14 @@
 int enrol_write(const struct conf *conf, const char *build,
     const char *machine_name, const char *runner_token, struct buf *out,
     struct err *e);
+
+/*
+ * Appends the file that is configured, if one is. *enrols: it is "enrol"; then
+ * the text is only tried, since it needs the token of a runner, and so GitLab
+ * and runner-tags. What is wrong is an error before money is spent: ERR_CONFIG,
+ * or why the file cannot be read.
+ */
+int enrol_read_user_data(const struct conf *conf, const char *build,
+    bool has_gitlab, struct buf *text, bool *enrols, struct err *e);
 
 #endif

@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/random.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
+#include "lib/sys/clock.h"
 #include "lib/tree/build.h"
 
 #define NAME_LIMIT 255
 #define TAG_LIMIT 255
+#define RANDOM_DIGITS 8
 
 /* droplet_create.yml: letters, digits, dots and dashes; not at the end. */
 static bool
@@ -77,15 +80,16 @@ machine_name(const struct conf *conf, const char *build, struct err *e)
 	char *name;
 
 	if (!split_format(format, &before, &after)) {
-		err_set(e, ERR_CONFIG, "[digitalocean] name-format '%s' does "
-		    "not have one %%s, for the build", format);
+		err_set(e, ERR_CONFIG, "[digitalocean] name-format '%s' "
+		    "must have exactly one %%s, for the build", format);
 		return NULL;
 	}
 	name = mem_format("%.*s%s%s", (int)before, format, build, after);
 	if (is_droplet_name(name))
 		return name;
-	err_set(e, ERR_CONFIG, "[digitalocean] name-format makes '%s': a "
-	    "droplet's name has letters, digits, dots and dashes only", name);
+	err_set(e, ERR_CONFIG, "[digitalocean] name-format makes '%s': the "
+	    "name of a droplet may have only letters, digits, dots and "
+	    "dashes", name);
 	free(name);
 	return NULL;
 }
@@ -121,8 +125,8 @@ machine_tags(const struct conf *conf, struct strv *tags, struct err *e)
 		return -1;
 	free(name);
 	if (conf_duration(conf, "digitalocean", "ttl") == 0)
-		return err_set(e, ERR_CONFIG, "[digitalocean] ttl is 0: each "
-		    "machine would be past its time at once");
+		return err_set(e, ERR_CONFIG, "[digitalocean] ttl is 0: "
+		    "every machine would expire at once");
 	conf_list(conf, "digitalocean", "tags", tags);
 	if (tags->n == 0)
 		return err_set(e, ERR_CONFIG, "[digitalocean] tags is empty: "
@@ -143,8 +147,9 @@ machine_builds(const struct tool_call *call, struct strv *builds,
 
 	for (i = 0; i < call->n_args; i++) {
 		if (!is_build(call->args[i]))
-			return err_set(e, ERR_USAGE, "'%s' is no build: one is "
-			    "an architecture and a format, like amd64-deb",
+			return err_set(e, ERR_USAGE, "'%s' is not a build: "
+			    "write an architecture and a format, like "
+			    "amd64-deb",
 			    call->args[i]);
 		if (!strv_has(builds, call->args[i]))
 			strv_add(builds, call->args[i]);
@@ -179,5 +184,30 @@ machine_has_tags(const struct strv *tags, const struct strv *ours)
 		if (j == tags->n)
 			return false;
 	}
+	return true;
+}
+
+void
+machine_mark(char mark[MARK_SIZE])
+{
+	uint32_t random;
+
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		abort();	/* never for so few bytes */
+	snprintf(mark, MARK_SIZE, "%lld-%08x", (long long)clock_now(),
+	    random);
+}
+
+bool
+machine_parse_mark(const char *mark, int64_t *made)
+{
+	size_t digits = strspn(mark, "0123456789");
+
+	if (digits == 0 || digits > 12 || mark[digits] != '-' ||
+	    strspn(mark + digits + 1, "0123456789abcdef") != RANDOM_DIGITS ||
+	    mark[digits + 1 + RANDOM_DIGITS] != '\0')
+		return false;
+	if (made != NULL)
+		*made = strtoll(mark, NULL, 10);
 	return true;
 }

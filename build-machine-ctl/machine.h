@@ -1,12 +1,14 @@
 /*
- * What the configuration says of the machine of a build, and which droplets
- * are ours: those that have its name and all our tags.
+ * What the configuration says of the machine of a build, and how one knows
+ * what is ours: droplets by their name and all our tags, and what one attempt
+ * made by its mark.
  */
 #ifndef MACHINE_H
 #define MACHINE_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
@@ -41,5 +43,14 @@ const char *machine_setting(const struct conf *conf, const char *build,
 
 /* True if a droplet that has `tags` has each of `ours`. */
 bool machine_has_tags(const struct strv *tags, const struct strv *ours);
+
+/*
+ * A mark that no other attempt to make something has: "1795330830-9f86d081",
+ * the second and 32 random bits. It can stand in a tag.
+ */
+#define MARK_SIZE 32
+void machine_mark(char mark[MARK_SIZE]);
+/* False for what is no mark; else when it was made, if made is not NULL. */
+bool machine_parse_mark(const char *mark, int64_t *made);
 
 #endif

@@ -14,26 +14,27 @@ static const struct tool_option table[] = {
 	    TOOL_TEXT, &options.timeout},
 	{0, "replace", NULL, "create", "delete an existing machine first",
 	    TOOL_FLAG, &options.replace},
-	{0, "keep", NULL, "create", "do not delete what was made if it fails",
+	{0, "keep", NULL, "create", "keep what was made if this fails",
 	    TOOL_FLAG, &options.keep},
 	{0, "all", NULL, "delete", "delete the machines of all builds",
 	    TOOL_FLAG, &options.all},
-	{0, "older-than", "TIME", "reap", "delete those that are older",
+	{0, "older-than", "TIME", "reap", "delete machines that are older",
 	    TOOL_TEXT, &options.older_than},
-	{0, "expired", NULL, "reap", "delete those past their expires tag",
+	{0, "expired", NULL, "reap", "delete machines past their expires tag",
 	    TOOL_FLAG, &options.expired},
 	{0},
 };
 
 static const struct tool_verb verbs[] = {
-	{"create", "BUILD...", "make the machines of these builds, and wait",
+	{"create", "BUILD...", "make the machines of these builds and wait",
 	    1, MANY, cmd_create},
 	{"delete", "BUILD...|--all", "delete every machine of these builds",
 	    0, MANY, cmd_delete},
-	{"list", "[BUILD...]", "print our machines, and what they cost",
+	{"list", "[BUILD...]", "print our machines and what they cost",
 	    0, MANY, cmd_list},
-	{"reap", "", "delete machines that were left over", 0, 0, cmd_reap},
-	{"check", "", "see if all that the configuration names is there",
+	{"reap", "", "delete machines that are too old or have expired",
+	    0, 0, cmd_reap},
+	{"check", "", "check that what the configuration names exists",
 	    0, 0, cmd_check},
 	{"user-data", "BUILD", "print the cloud-init that enrols a machine",
 	    1, 1, cmd_user_data},
@@ -47,8 +48,8 @@ cmd_timeout(int64_t *ms, struct err *e)
 	int64_t seconds;
 
 	if (!conf_parse_duration(text, &seconds) || seconds == 0)
-		return err_set(e, ERR_USAGE, "--timeout '%s' is no time: 90s, "
-		    "15m, 2h", text);
+		return err_set(e, ERR_USAGE, "--timeout '%s' is not a time "
+		    "like 90s, 15m or 2h", text);
 	*ms = seconds * 1000;
 	return 0;
 }

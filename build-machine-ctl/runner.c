@@ -55,7 +55,7 @@ read_project(const struct conf *conf, int64_t *project, struct err *e)
 	*project = strtoll(text, &end, 10);
 	if (errno != 0 || *end != '\0' || *project <= 0)
 		return err_set(e, ERR_CONFIG, "[gitlab] project '%s' is not a "
-		    "project's number, which its page in GitLab shows", text);
+		    "project ID; the project's page in GitLab shows it", text);
 	return 0;
 }
 
@@ -138,7 +138,7 @@ read_description(const struct conf *conf, const char *text, struct runner *r)
 	char *name;
 	bool is_ours;
 
-	if (blank == NULL || !attempt_parse(blank + 1, &r->made))
+	if (blank == NULL || !machine_parse_mark(blank + 1, &r->made))
 		return false;
 	snprintf(r->mark, sizeof(r->mark), "%s", blank + 1);
 	name = mem_dupn(text, (size_t)(blank - text));
@@ -181,7 +181,8 @@ list_page(struct gitlab *g, unsigned page, bool only_online,
 		return -1;
 	if (!json_is_array(j, "")) {
 		json_free(j);
-		return err_set(e, ERR_PROTOCOL, "GitLab's answer is no list");
+		return err_set(e, ERR_PROTOCOL, "GitLab's answer is not a "
+		    "list");
 	}
 	for (one = json_first(j, ""); one != NULL; one = json_next(one), n++)
 		add_ours(g, one, only_online, list);
@@ -234,8 +235,8 @@ write_request(struct gitlab *g, struct runner *r, struct http_request *request)
 	struct json *j;
 
 	if (name == NULL)
-		abort();	/* it was judged when the machine was */
-	attempt_make(r->mark);
+		abort();	/* the name was checked with the machine */
+	machine_mark(r->mark);
 	description = mem_format("%s %s", name, r->mark);
 	list_tags(g->conf, r->build, &tags);
 	j = json_object();
@@ -268,7 +269,7 @@ read_made(const struct http_request *request, struct runner *r, struct err *e)
 	if (j == NULL)
 		return -1;
 	if (!json_integer(j, "id", &r->id) || r->id <= 0 || token == NULL)
-		err_set(e, ERR_PROTOCOL, "GitLab made a runner, and did not "
+		err_set(e, ERR_PROTOCOL, "GitLab created a runner but did not "
 		    "tell its id and token");
 	else
 		status = 0, buf_str(&r->token, token);
@@ -277,7 +278,7 @@ read_made(const struct http_request *request, struct runner *r, struct err *e)
 }
 
 static void
-judge_made(const struct http_request *request, struct runner *r, struct err *e)
+read_answer(const struct http_request *request, struct runner *r, struct err *e)
 {
 	if (request->error.kind != ERR_NONE)
 		*e = request->error;
@@ -285,7 +286,7 @@ judge_made(const struct http_request *request, struct runner *r, struct err *e)
 		return;
 	if (!request->may_have_worked && request->error.kind != ERR_NONE)
 		r->mark[0] = '\0';	/* there is certainly none */
-	err_wrap(e, "%s: make its runner", r->build);
+	err_wrap(e, "%s: create its runner", r->build);
 }
 
 void
@@ -298,7 +299,7 @@ runner_make(struct gitlab *g, struct runner *v, struct err *errors, size_t n)
 		write_request(g, &v[i], &r[i]);
 	http_run(g->http, r, n, g->deadline);
 	for (i = 0; i < n; i++) {
-		judge_made(&r[i], &v[i], &errors[i]);
+		read_answer(&r[i], &v[i], &errors[i]);
 		http_request_clear(&r[i]);
 	}
 	free(r);
@@ -336,7 +337,7 @@ runner_pause(struct gitlab *g, const struct runners *list)
 	for (i = 0; i < list->n; i++) {
 		if (r[i].error.kind != ERR_NONE &&
 		    r[i].error.kind != ERR_MISSING)
-			log_warning("%s: its runner is not paused: %s",
+			log_warning("%s: cannot pause its runner: %s",
 			    list->v[i].build, r[i].error.text);
 		http_request_clear(&r[i]);
 	}
@@ -356,9 +357,10 @@ runner_delete(struct gitlab *g, const struct runners *list, struct err *e)
 	for (i = 0; i < list->n; i++) {
 		if (r[i].error.kind != ERR_NONE &&
 		    r[i].error.kind != ERR_MISSING) {
-			err_wrap(&r[i].error, "%s: runner %lld is left, which "
-			    "delete removes",
-			    list->v[i].build, (long long)list->v[i].id);
+			err_wrap(&r[i].error, "%s: runner %lld is left: run "
+			    "'build-machine-ctl delete %s' to delete it",
+			    list->v[i].build, (long long)list->v[i].id,
+			    list->v[i].build);
 			tally_add(&failed, &r[i].error);
 		} else {
 			log_detail("%s: runner %lld is deleted",

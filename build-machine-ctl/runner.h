@@ -3,7 +3,7 @@
  * its first contact proves that the machine is there, and deleted with it.
  *
  * A runner is ours if its description is "<machine's name> <mark>", with a
- * mark of attempt.h. Nothing else is compared: GitLab does not list tags.
+ * mark of machine.h. Nothing else is compared: GitLab does not list tags.
  */
 #ifndef RUNNER_H
 #define RUNNER_H
@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "build-machine-ctl/attempt.h"
 #include "build-machine-ctl/machine.h"
 #include "lib/base/err.h"
 #include "lib/frame/conf.h"
@@ -29,7 +28,7 @@ struct gitlab {
 struct runner {
 	int64_t id;		/* 0: none */
 	char build[BUILD_SIZE];
-	char mark[ATTEMPT_SIZE];
+	char mark[MARK_SIZE];
 	int64_t made;		/* when, as the mark says */
 	struct buf token;	/* of a new one, until it is forgotten */
 };

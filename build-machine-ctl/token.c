@@ -12,9 +12,9 @@ check(const struct secret *token, const char *from, struct err *e)
 		return err_set(e, ERR_CONFIG, "the token in %s is empty", from);
 	for (i = 0; i < token->n; i++)
 		if (token->p[i] <= ' ' || token->p[i] >= 0x7f)
-			return err_set(e, ERR_CONFIG, "what is in %s is no "
+			return err_set(e, ERR_CONFIG, "%s does not hold a "
 			    "token: it has more than one word, or bytes that "
-			    "cannot be in one", from);
+			    "no token has", from);
 	return 0;
 }
 
@@ -31,7 +31,7 @@ token_read(const struct conf *conf, const char *section,
 	}
 	path = conf_path(conf, section, "token-file");
 	if (path == NULL)
-		return err_set(e, ERR_CONFIG, "no token: set $%s, or [%s] "
+		return err_set(e, ERR_CONFIG, "no token: set $%s or [%s] "
 		    "token-file", variable, section);
 	status = secret_read_file(token, path, e);
 	if (status == 0) {

@@ -94,8 +94,8 @@ check_token(const struct secret *token, struct err *e)
 		return err_set(e, ERR_CONFIG, "the token is empty");
 	for (i = 0; i < token->n; i++)
 		if (token->p[i] <= ' ' || token->p[i] >= 0x7f)
-			return err_set(e, ERR_CONFIG, "the token has a "
-			    "character that no token has, at byte %zu", i);
+			return err_set(e, ERR_CONFIG, "the token has an "
+			    "invalid character at byte %zu", i);
 	return 0;
 }
 
@@ -211,7 +211,7 @@ draw_factor(void)
 
 /* The reason why a request that failed is not tried any more. */
 static void
-say_why_not(struct transfer *t, int64_t wait)
+add_reason(struct transfer *t, int64_t wait)
 {
 	struct err *e = &t->r->error;
 	char text[DATE_SIZE];
@@ -275,7 +275,7 @@ settle(struct transfer *t, bool is_stopped, int64_t deadline)
 
 	keep_outcome(t);
 	r->error = (struct err)ERR_INIT;
-	(void)http_outcome_judge(o, r->method, r->path, &r->answer, &r->error);
+	(void)http_outcome_error(o, r->method, r->path, &r->answer, &r->error);
 	if (t->h->token.p != NULL)
 		hide_secret(r->error.text, t->h->token.p + t->h->before_token);
 	if (r->hide != NULL)
@@ -289,7 +289,7 @@ settle(struct transfer *t, bool is_stopped, int64_t deadline)
 	/* what a sink was given cannot be taken back */
 	if (t->tries >= t->h->tries || wait >= deadline - now ||
 	    t->try.sunk > 0) {
-		say_why_not(t, wait);
+		add_reason(t, wait);
 		finish(t);
 		return;
 	}
@@ -374,7 +374,7 @@ start(struct transfer *v, size_t n, int64_t deadline)
 		if (v[i].is_done || v[i].try.curl != NULL)
 			continue;
 		if (now >= deadline)
-			abandon(&v[i], ERR_AGAIN, "no time was left");
+			abandon(&v[i], ERR_AGAIN, "no time left");
 		else if (v[i].not_before - now > 0)
 			sleep = shorter(sleep, v[i].not_before - now);
 		else if (running++ < HTTP_AT_ONCE)
@@ -494,7 +494,7 @@ http_get_json(struct http *h, char *path, int64_t deadline, struct err *e)
 /* ------------------------------------------------------------- a single GET */
 
 static int
-judge_get(const struct transfer *t, const char *url, struct err *e)
+get_error(const struct transfer *t, const char *url, struct err *e)
 {
 	const struct http_outcome *o = &t->try.outcome;
 
@@ -526,7 +526,7 @@ http_get(const char *url, size_t max, struct buf *body, struct err *e)
 	h->wire.protocols = "http,https";
 	wire_add_header(&h->wire, "Cache-Control: no-cache", false);
 	run(h, &t, 1, clock_ms() + WIRE_TRY_MS);
-	status = judge_get(&t, url, e);
+	status = get_error(&t, url, e);
 	if (status == 0)
 		buf_add(body, buf_cstr(&r.answer), r.answer.n);
 	http_request_clear(&r);

@@ -72,18 +72,18 @@ json_parse(const char *text, size_t n, struct err *e)
 	cJSON *c;
 
 	if (n == 0 || has_nul(text, n)) {
-		err_set(e, ERR_PROTOCOL, n == 0 ? "no JSON: nothing at all" :
-		    "no JSON: it has a NUL in it");
+		err_set(e, ERR_PROTOCOL, n == 0 ? "not JSON: it is empty" :
+		    "not JSON: it contains a NUL");
 		return NULL;
 	}
 	c = cJSON_ParseWithLengthOpts(text, n, &end, false);
 	if (c == NULL) {
-		err_set(e, ERR_PROTOCOL, "no JSON: wrong at byte %zu",
+		err_set(e, ERR_PROTOCOL, "not JSON: error at byte %zu",
 		    end != NULL ? (size_t)(end - text) : 0);
 		return NULL;
 	}
 	if (!is_blank(end, text + n)) {
-		err_set(e, ERR_PROTOCOL, "no JSON: goes on at byte %zu",
+		err_set(e, ERR_PROTOCOL, "not JSON: more text at byte %zu",
 		    (size_t)(end - text));
 		json_free((struct json *)(void *)c);
 		return NULL;

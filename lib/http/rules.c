@@ -284,7 +284,7 @@ kind_of_status(long status)
 }
 
 static int
-judge_status(const struct http_outcome *o, const char *what,
+status_error(const struct http_outcome *o, const char *what,
     const struct buf *answer, struct err *e)
 {
 	struct buf text = BUF_INIT;
@@ -303,7 +303,7 @@ judge_status(const struct http_outcome *o, const char *what,
 }
 
 int
-http_outcome_judge(const struct http_outcome *o, enum http_method method,
+http_outcome_error(const struct http_outcome *o, enum http_method method,
     const char *path, const struct buf *answer, struct err *e)
 {
 	const char *detail = o->detail[0] ? o->detail : "no answer";
@@ -316,7 +316,7 @@ http_outcome_judge(const struct http_outcome *o, enum http_method method,
 		    o->status);
 	switch (o->end) {
 	case HTTP_ANSWERED:
-		return judge_status(o, what, answer, e);
+		return status_error(o, what, answer, e);
 	case HTTP_UNTRUSTED:
 		return err_set(e, ERR_REFUSED, "%s: the server's certificate "
 		    "is not trusted: %s", what, detail);
@@ -329,8 +329,8 @@ http_outcome_judge(const struct http_outcome *o, enum http_method method,
 		break;
 	case HTTP_CUT_OFF:
 		if (method != HTTP_GET && http_outcome_may_have_worked(o))
-			return err_set(e, ERR_AGAIN, "%s: %s; whether it was "
-			    "carried out is not known", what, detail);
+			return err_set(e, ERR_AGAIN, "%s: %s; it may or may "
+			    "not have been carried out", what, detail);
 		break;
 	}
 	return err_set(e, ERR_AGAIN, "%s: %s", what, detail);

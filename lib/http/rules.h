@@ -67,7 +67,7 @@ int64_t http_outcome_wait(const struct http_outcome *o, unsigned tries,
 bool http_outcome_may_have_worked(const struct http_outcome *o);
 
 /* 0 for a whole answer of 2xx, else -1 with *e as lib/http/http.h says. */
-int http_outcome_judge(const struct http_outcome *o, enum http_method method,
+int http_outcome_error(const struct http_outcome *o, enum http_method method,
     const char *path, const struct buf *answer, struct err *e);
 
 /* "GET" */

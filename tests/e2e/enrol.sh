@@ -34,7 +34,7 @@ test_what_is_refused() {
     configure "earthly-sha256=$SHA256"
     expect 64 'usage: build-machine-ctl user-data BUILD' user_data
     expect 64 'usage' user_data amd64-deb arm64-deb
-    expect 64 "'amd64' is no build" user_data amd64
+    expect 64 "'amd64' is not a build" user_data amd64
     for key in earthly-url runner-key-url; do
         expect 78 "amd64-deb: \[enrol\] $key = .*: must be https" \
             user_data amd64-deb -o "enrol.$key=http://example.org/x"

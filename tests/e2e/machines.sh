@@ -270,7 +270,7 @@ test_adoption() {
     must machines create amd64-deb
     made=$(column 2)
     cloud_forget
-    expect 0 'is there already: adopted' machines create amd64-deb
+    expect 0 'exists already: adopted' machines create amd64-deb
     is "$(column 2)" "$made"
     # by hand, without any tag but ours; it is waited for
     hand=$(ours arm64-deb)
@@ -282,7 +282,7 @@ test_adoption() {
     there $made $hand
     # of several the oldest, and the others are told of
     hand=$(ours arm64-deb)
-    expect 0 "another droplet of it, $hand" machines create arm64-deb
+    expect 0 "droplet $hand is another machine of this build" machines create arm64-deb
     unchanged
     # a name alone is not enough
     cloud_droplet build-server-amd64-rpm-tmp build-machines >hand
@@ -295,7 +295,7 @@ test_adopted_machines_stay_when_it_fails() {
     local id off
     start
     id=$(ours amd64-deb ssh=false)
-    expect 75 "droplet $id: port 22" machines create --timeout 1s amd64-deb arm64-deb
+    expect 75 "droplet $id: no SSH server answers on port 22" machines create --timeout 1s amd64-deb arm64-deb
     there "$id"
     off=$(ours amd64-rpm status=off)
     expect 69 "droplet $off .*is switched off.*--replace" machines create amd64-rpm
@@ -359,7 +359,7 @@ test_wait_ssh_is_the_default() {
     must machines delete amd64-deb
     cloud_set ssh_seconds=0.05
     cloud_fault ssh-no-banner 1
-    expect 75 'the time is up: droplet [0-9]+: port 22' \
+    expect 75 'timed out: droplet [0-9]+: no SSH server answers on port 22' \
         machines create --timeout 1s amd64-deb
     there
     cloud_fault ssh-never 1
@@ -405,7 +405,7 @@ assert r["token"] in d["user_data"], d' || die 'its runner'
     # the droplet between them
     is "$(grep '^DELETE' order | head -n 1 | cut -c -19)" 'DELETE /v2/droplets'
     cloud_fault runner-never-online 1
-    expect 75 'its runner has not come online' \
+    expect 75 'its runner is not online' \
         machines create --wait runner --timeout 1s amd64-deb
     there
     no_runners
@@ -415,7 +415,7 @@ test_too_short_a_time() {
     start --boot-seconds 1000
     enrol
     expect 75 '2 machines failed' machines create --timeout 1s amd64-deb arm64-deb
-    is "$(grep -c 'the time is up: droplet [0-9]*: it is not active' err)" 2
+    is "$(grep -c 'timed out: droplet [0-9]*: it is not active' err)" 2
     there
     no_runners
 }
@@ -424,7 +424,7 @@ test_keep() {
     local id
     start --boot-seconds 1000
     enrol
-    expect 75 'is kept, and costs money' machines create --keep --timeout 1s amd64-deb
+    expect 75 'is kept and costs money' machines create --keep --timeout 1s amd64-deb
     id=$(cloud_droplets | cut -d ' ' -f 1)
     grep -q "droplet $id .*is kept" err || die "$(cat err)"
     is "$(runner_ids | wc -w)" 1
@@ -443,24 +443,24 @@ test_usage() {
     expect 64 "unknown verb 'make'" machines make
     expect 64 'usage: build-machine-ctl create BUILD' machines create
     for build in amd64 amd64-exe -deb 'a b-deb' ../x-deb sparc-rpm ''; do
-        expect 64 'is no build' machines create amd64-deb -- "$build"
+        expect 64 'is not a build' machines create amd64-deb -- "$build"
     done
-    expect 64 'is no build' machines delete nonsense
-    expect 64 'is no build' machines list nonsense
-    expect 64 "'boot' is none of none, active, ssh, runner" \
+    expect 64 'is not a build' machines delete nonsense
+    expect 64 'is not a build' machines list nonsense
+    expect 64 "'boot' must be none, active, ssh or runner" \
         machines create --wait boot amd64-deb
-    expect 64 "'' is none of" machines create --wait '' amd64-deb
+    expect 64 "'' must be none, active" machines create --wait '' amd64-deb
     for build in 0 0s soon -1s 1y 1.5s '' 15m15; do
-        expect 64 "--timeout '$build' is no time" \
+        expect 64 "--timeout '$build' is not a time" \
             machines create "--timeout=$build" amd64-deb
-        expect 64 "--timeout '$build' is no time" \
+        expect 64 "--timeout '$build' is not a time" \
             machines delete "--timeout=$build" amd64-deb
-        expect 64 "--older-than '$build' is no time" \
+        expect 64 "--older-than '$build' is not a time" \
             machines reap "--older-than=$build"
     done
-    expect 64 'builds, or --all' machines delete
-    expect 64 'builds, or --all' machines delete --all amd64-deb
-    expect 64 'reap needs --older-than' machines reap
+    expect 64 'needs either builds or --all' machines delete
+    expect 64 'needs either builds or --all' machines delete --all amd64-deb
+    expect 64 'needs --older-than or --expired' machines reap
     expect 64 'usage' machines reap --expired amd64-deb
     expect 64 'usage' machines check amd64-deb
     expect 64 "option '--all' belongs to delete: list" machines list --all
@@ -473,13 +473,13 @@ test_usage() {
 test_configuration() {
     start
     sed '/^token-file/d' conf >no-token
-    expect 78 'no token: set .DIGITALOCEAN_ACCESS_TOKEN, or \[digitalocean\] token-file' \
+    expect 78 'no token: set .DIGITALOCEAN_ACCESS_TOKEN or \[digitalocean\] token-file' \
         machines -c no-token list
     expect 78 'set image in \[machine riscv64-deb\]' machines create riscv64-deb
     expect 78 'set image' machines create amd64-deb riscv64-deb
-    expect 78 "name-format 'build' does not have one %s" \
+    expect 78 "name-format 'build' must have exactly one %s" \
         machines list -o digitalocean.name-format=build
-    expect 78 'does not have one %s' machines list -o digitalocean.name-format=%s-%s
+    expect 78 'must have exactly one %s' machines list -o digitalocean.name-format=%s-%s
     expect 78 'letters, digits, dots and dashes' \
         machines list -o digitalocean.name-format=build_%s
     expect 78 'tags is empty' machines delete --all -o digitalocean.tags=
@@ -544,7 +544,7 @@ test_dry_runs_change_nothing() {
     expect 0 "arm64-deb: would make build-server-arm64-deb-tmp: image 154584861, size c2-8vcpu-16gb-intel, region nyc1" \
         machines -n create arm64-deb
     [ ! -s out ] || die "$(cat out)"
-    expect 0 "droplet $id .*is there already: adopted" machines -n create amd64-deb
+    expect 0 "droplet $id .*exists already: adopted" machines -n create amd64-deb
     expect 0 "amd64-deb: would delete droplet $old $NAME" \
         machines -n create --replace amd64-deb
     grep -q "would delete droplet $id " err || die "$(cat err)"

@@ -59,7 +59,7 @@ test_a_500_after_the_droplet_was_made_makes_no_second() {
     begin
     comes post-500-after-accept 1
     [ "$(posts)" = 1 ] || die "$(posts) POSTs"
-    grep -q 'looked for by its tag' "$T/err" || die 'said nothing'
+    grep -q 'looking for it by its tag' "$T/err" || die 'said nothing'
 }
 
 test_a_reset_after_the_droplet_was_made_makes_no_second() {
@@ -174,7 +174,7 @@ test_try_again_for_ever_ends_with_75() {
 
 test_the_droplet_limit_says_what_to_do() {
     begin
-    fails 69 'amd64-deb: the account may have no more droplets: .*422 .*request' \
+    fails 69 'amd64-deb: the account has reached its droplet limit: .*422 .*request' \
         limit-422
     [ "$(posts)" = 1 ] || die "a refusal was asked about $(posts) times"
 }
@@ -199,7 +199,7 @@ test_an_errored_creation_is_made_again() {
     begin
     comes action-errored 1
     [ "$(posts)" = 2 ] || die "$(posts) POSTs"
-    grep -q 'creation has failed' "$T/err" || die 'said nothing'
+    grep -q 'failed to create it' "$T/err" || die 'said nothing'
 }
 
 test_a_creation_that_always_errs_is_given_up() {
@@ -220,7 +220,7 @@ test_a_droplet_that_is_not_known_yet_is_waited_for() {
 
 test_never_active_is_75_and_deleted() {
     begin
-    TIMEOUT=3s fails 75 'amd64-deb: the time is up: droplet [0-9]+: it is not active' \
+    TIMEOUT=3s fails 75 'amd64-deb: timed out: droplet [0-9]+: it is not active' \
         never-active
 }
 
@@ -237,14 +237,14 @@ test_no_private_address_is_75() {
 
 test_port_22_that_does_not_answer_is_75() {
     begin
-    TIMEOUT=3s fails 75 'port 22 of its private address does not answer' ssh-never
+    TIMEOUT=3s fails 75 'no SSH server answers on port 22 of its private address' ssh-never
     TIMEOUT=4s fails 75 'port 22' ssh-no-banner
     TIMEOUT=3s fails 75 'port 22' ssh-nonsense
 }
 
 test_a_droplet_that_ends_up_off_is_69() {
     begin
-    fails 69 'droplet [0-9]+ .*switched off: create --replace' active-off
+    fails 69 'droplet [0-9]+ .*switched off: run .*create --replace' active-off
 }
 
 # sshd of the droplet that was there before says nothing of the next one: one
@@ -276,7 +276,7 @@ test_what_has_expired_is_not_adopted() {
     begin
     cloud_droplet build-server-amd64-deb-tmp build-machines build-orchestration \
         expires:1700000000 >id
-    expect 69 'has expired: create --replace' machines create amd64-deb
+    expect 69 'has expired: run .*create --replace' machines create amd64-deb
     [ "$(posts)" = 0 ] || die "$(posts) POSTs"
     must machines create --replace amd64-deb
     has_one
@@ -350,7 +350,7 @@ test_create_that_cannot_clean_up_says_what_is_left() {
     begin
     cloud_fault never-active
     cloud_fault delete-500
-    expect 75 'deleting droplet [0-9]+ build-server-amd64-deb-tmp, which this run has made' \
+    expect 75 'deleting droplet [0-9]+ build-server-amd64-deb-tmp, which this run made' \
         end_the_fault_later machines create --timeout 2s amd64-deb
     cloud_fault delete-500 0
     has_none
@@ -369,7 +369,7 @@ test_only_what_was_made_by_this_run_is_deleted() {
     must machines create amd64-deb
     cp "$T/out" first
     cloud_fault never-active
-    expect 75 'arm64-deb: the time is up' machines create --timeout 3s \
+    expect 75 'arm64-deb: timed out' machines create --timeout 3s \
         amd64-deb arm64-deb
     cp first "$T/out"
     has_one
@@ -450,7 +450,7 @@ test_a_runner_that_never_comes_online_is_75_and_deleted() {
     begin
     enrol
     cloud_fault runner-never-online
-    expect 75 'its runner has not come online' machines create \
+    expect 75 'its runner is not online' machines create \
         --wait runner --timeout 4s amd64-deb
     has_none
     has_no_runner
@@ -463,13 +463,13 @@ test_unclear_runners_are_not_left() {
     for fault in runner-post-500-after-accept:75 \
         runner-post-reset-after-accept:75 runner-post-nonsense:76; do
         cloud_fault "${fault%:*}" 1
-        expect "${fault#*:}" 'amd64-deb: make its runner' \
+        expect "${fault#*:}" 'amd64-deb: create its runner' \
             machines create amd64-deb
         has_none
         has_no_runner
     done
     cloud_fault runner-post-403 1
-    expect 77 'amd64-deb: make its runner: .*403' machines create amd64-deb
+    expect 77 'amd64-deb: create its runner: .*403' machines create amd64-deb
     [ "$(posts)" = 0 ] || die "$(posts) POSTs"
 }
 
@@ -540,9 +540,9 @@ test_user_data_is_text() {
     echo 'user-data = data' >>conf
     printf '#!/bin/sh\necho a\0echo b\n' >data
     sed -i "s|user-data = data|user-data = $T/data|" conf
-    expect 78 'not text in UTF-8' machines create amd64-deb
+    expect 78 'not UTF-8 text' machines create amd64-deb
     printf '#!/bin/sh\necho \xff\n' >data
-    expect 78 'not text in UTF-8' machines create amd64-deb
+    expect 78 'not UTF-8 text' machines create amd64-deb
     [ "$(posts)" = 0 ] || die "$(posts) POSTs"
 }
 

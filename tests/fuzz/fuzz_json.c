@@ -74,7 +74,7 @@ judge(const uint8_t *data, size_t n, long status)
 	must(wait >= 500 && wait < INT64_MAX / 1000);
 	buf_add(&answer, data, n);
 	for (i = 0; i < 2; i++) {
-		must(http_outcome_judge(&o, methods[i], "/v2/x", &answer,
+		must(http_outcome_error(&o, methods[i], "/v2/x", &answer,
 		    &e) < 0);
 		must_have_reason(&e);
 		must(strpbrk(e.text, "\r\n\x1b") == NULL);

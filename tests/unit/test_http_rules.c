@@ -241,7 +241,7 @@ check_text(struct http_outcome *o, const char *body, int kind,
 
 	if (body != NULL)
 		buf_str(&answer, body);
-	if (http_outcome_judge(o, HTTP_POST, "/v2/x", &answer, &e) == 0)
+	if (http_outcome_error(o, HTTP_POST, "/v2/x", &answer, &e) == 0)
 		_fail(__FILE__, line);
 	check_err(&e, kind, wanted, __FILE__, line);
 	if (strcmp(e.text, wanted) != 0) {
@@ -338,7 +338,7 @@ messages_in_no_json(void **state)
 		struct http_outcome o = answered(500);
 		struct err e = ERR_INIT;
 
-		http_outcome_judge(&o, HTTP_GET, "/", &body, &e);
+		http_outcome_error(&o, HTTP_GET, "/", &body, &e);
 		assert_true(strlen(e.text) < 150);
 	}
 	buf_clear(&body);
@@ -356,7 +356,7 @@ long_texts_leave_room(void **state)
 	(void)state;
 	buf_addf(&answer, "{\"message\":\"%05000d\"}", 0);
 	header(&o, "x-request-id: the-id\r\n");
-	http_outcome_judge(&o, HTTP_DELETE, path, &answer, &e);
+	http_outcome_error(&o, HTTP_DELETE, path, &answer, &e);
 	assert_non_null(strstr(e.text, ": 422 000"));
 	assert_non_null(strstr(e.text, " (request the-id)"));
 	free(path);
@@ -372,8 +372,8 @@ failures_without_a_status(void **state)
 		const char *wanted;
 	} cases[] = {
 		{HTTP_NOT_SENT, ERR_AGAIN, "POST /v2/x: why"},
-		{HTTP_CUT_OFF, ERR_AGAIN, "POST /v2/x: why; whether it was "
-		    "carried out is not known"},
+		{HTTP_CUT_OFF, ERR_AGAIN, "POST /v2/x: why; it "
+		    "may or may not have been carried out"},
 		{HTTP_UNTRUSTED, ERR_REFUSED, "POST /v2/x: the server's "
 		    "certificate is not trusted: why"},
 		{HTTP_TOO_LARGE, ERR_PROTOCOL,
@@ -393,13 +393,13 @@ failures_without_a_status(void **state)
 	}
 	o = ended(HTTP_CUT_OFF);
 	o.status = 202;
-	check_text(&o, NULL, ERR_AGAIN, "POST /v2/x: 202: no answer; whether "
-	    "it was carried out is not known", __LINE__);
+	check_text(&o, NULL, ERR_AGAIN, "POST /v2/x: 202: no answer; it "
+	    "may or may not have been carried out", __LINE__);
 	o.status = 0;
-	assert_fails(http_outcome_judge(&o, HTTP_GET, "/", &none, &e), e,
+	assert_fails(http_outcome_error(&o, HTTP_GET, "/", &none, &e), e,
 	    ERR_AGAIN, "GET /: no answer");
 	o = answered(204);
-	assert_ok(http_outcome_judge(&o, HTTP_GET, "/", &none, &e), e);
+	assert_ok(http_outcome_error(&o, HTTP_GET, "/", &none, &e), e);
 }
 
 int

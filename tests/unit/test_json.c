@@ -196,24 +196,24 @@ static void
 what_is_no_json(void **state)
 {
 	(void)state;
-	assert_refused("", "nothing at all");
-	assert_refused(" ", "no JSON");
-	assert_refused("{", "no JSON");
-	assert_refused("{\"a\":", "no JSON");
-	assert_refused("{\"a\":1", "no JSON");
-	assert_refused("{\"a\":1,}", "no JSON");
-	assert_refused("{a:1}", "no JSON");
-	assert_refused("[1", "no JSON");
-	assert_refused("\"a", "no JSON");
-	assert_refused("\"a\\", "no JSON");
-	assert_refused("\"\\u00", "no JSON");
-	assert_refused("\"\\ud800\"", "no JSON");
-	assert_refused("tru", "no JSON");
-	assert_refused("<html>", "wrong at byte 0");
-	assert_refused("{}x", "goes on at byte 2");
-	assert_refused("{}{}", "goes on at byte 2");
-	assert_refused("{\"a\":\"b\"} \n]", "goes on at byte 9");
-	assert_refused("1 2", "goes on");
+	assert_refused("", "it is empty");
+	assert_refused(" ", "not JSON");
+	assert_refused("{", "not JSON");
+	assert_refused("{\"a\":", "not JSON");
+	assert_refused("{\"a\":1", "not JSON");
+	assert_refused("{\"a\":1,}", "not JSON");
+	assert_refused("{a:1}", "not JSON");
+	assert_refused("[1", "not JSON");
+	assert_refused("\"a", "not JSON");
+	assert_refused("\"a\\", "not JSON");
+	assert_refused("\"\\u00", "not JSON");
+	assert_refused("\"\\ud800\"", "not JSON");
+	assert_refused("tru", "not JSON");
+	assert_refused("<html>", "error at byte 0");
+	assert_refused("{}x", "more text at byte 2");
+	assert_refused("{}{}", "more text at byte 2");
+	assert_refused("{\"a\":\"b\"} \n]", "more text at byte 9");
+	assert_refused("1 2", "more text");
 }
 
 /*
@@ -260,7 +260,7 @@ depth_is_bounded(void **state)
 		json_free(j);
 		buf_clear(&b);
 	}
-	check_err(&e, ERR_PROTOCOL, "no JSON", __FILE__, __LINE__);
+	check_err(&e, ERR_PROTOCOL, "not JSON", __FILE__, __LINE__);
 }
 
 static void
