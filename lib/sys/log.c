@@ -7,23 +7,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/base/text.h"
+#include "lib/sys/screen.h"
 
 #define REDRAW_SECONDS 0.1
+#define ERASE "\r\033[K"	/* the line on which the cursor stands */
 
 static const char *tool_name = "veilid-cicd";
 static enum log_level loudest = LOG_NOTICE;
 static bool on_terminal;
 static bool in_colour;
+static bool in_pipeline;	/* with others that may draw on this terminal */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 static struct {
 	const char *label;	/* NULL: no progress under way */
-	uint64_t total;
+	uint64_t total;		/* 0: unknown */
+	bool is_drawn;
 	atomic_uint_fast64_t done;
 	double started;
 	double drawn;
@@ -40,6 +44,15 @@ now_seconds(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static bool
+is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 &&
+	    (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode));
+}
+
 void
 log_open(const char *tool, enum log_level level)
 {
@@ -47,6 +60,8 @@ log_open(const char *tool, enum log_level level)
 	loudest = level;
 	on_terminal = isatty(STDERR_FILENO);
 	in_colour = on_terminal && getenv("NO_COLOR") == NULL;
+	in_pipeline = is_pipe(STDIN_FILENO) || is_pipe(STDOUT_FILENO);
+	screen_start();
 }
 
 /* Length of the printable character that the text begins with, or 0. */
@@ -115,8 +130,9 @@ log_say(enum log_level level, const char *fmt, ...)
 	if (n < 0)
 		return;
 	pthread_mutex_lock(&lock);
-	if (on_terminal && (progress.label != NULL || status_text != NULL))
-		buf_str(&line, "\r\033[K");
+	if (on_terminal && (progress.label != NULL || status_text != NULL ||
+	    in_pipeline))
+		buf_str(&line, ERASE);
 	buf_addf(&line, "%s: %s", tool_name, prefix(level));
 	log_harmless(&line, text);
 	buf_str(&line, "\n");
@@ -148,45 +164,64 @@ log_bytes(uint64_t n)
 	return text[turn];
 }
 
+const char *
+log_time(uint64_t seconds)
+{
+	static _Thread_local char text[2][32];
+	static _Thread_local int turn;
+	unsigned long long minutes = (seconds + 30) / 60, hours;
+	char *to;
+
+	turn = !turn;
+	to = text[turn];
+	hours = (minutes + 30) / 60;
+	if (seconds < 120)
+		snprintf(to, sizeof(text[0]), "%u s", (unsigned)seconds);
+	else if (minutes < 120)
+		snprintf(to, sizeof(text[0]), "%llu min", minutes);
+	else if (hours < 48)
+		snprintf(to, sizeof(text[0]), "%llu h %llu min", minutes / 60,
+		    minutes % 60);
+	else
+		snprintf(to, sizeof(text[0]), "%llu d %llu h", hours / 24,
+		    hours % 24);
+	return to;
+}
+
+/*
+ * Cuts the text to what fits into one line of the terminal: of a line that
+ * was wrapped only the last part can be cleared. A character in the last
+ * column makes some terminals wrap.
+ */
+static void
+fit(struct buf *line)
+{
+	line->n = screen_fit(buf_cstr(line), screen_columns(STDERR_FILENO) - 1);
+	if (line->p != NULL)
+		line->p[line->n] = '\0';
+}
+
 static void
 draw(double now)
 {
 	uint64_t done = atomic_load(&progress.done);
 	double spent = now - progress.started;
 	double rate = spent > 0 ? (double)done / spent : 0;
-	uint64_t left = progress.total > done ? progress.total - done : 0;
+	struct buf line = BUF_INIT;
 
 	progress.drawn = now;
-	fprintf(stderr, "\r\033[K%s: %s  %s", tool_name, progress.label,
+	buf_addf(&line, "%s: %s  %s", tool_name, progress.label,
 	    log_bytes(done));
-	fprintf(stderr, " of %s  %s/s", log_bytes(progress.total),
-	    log_bytes((uint64_t)rate));
-	if (rate > 0)
-		fprintf(stderr, "  %.0f s left", (double)left / rate);
+	if (progress.total >= done && progress.total > 0)
+		buf_addf(&line, " of %s", log_bytes(progress.total));
+	buf_addf(&line, "  %s/s", log_bytes((uint64_t)rate));
+	if (progress.total >= done && progress.total > 0 && rate >= 1)
+		buf_addf(&line, "  %s left", log_time((uint64_t)
+		    ((double)(progress.total - done) / rate + 0.5)));
+	fit(&line);
+	fprintf(stderr, ERASE "%s", buf_cstr(&line));
 	fflush(stderr);
-}
-
-/*
- * Cuts the text to what fits into one line of the terminal: of a line that
- * was wrapped only the last part can be cleared.
- */
-static void
-fit(struct buf *line)
-{
-	struct winsize size;
-	size_t i, room = 79;
-
-	if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
-		room = (size_t)size.ws_col - 1;
-	for (i = 0; i < line->n; i++) {
-		if (((unsigned char)line->p[i] & 0xc0) == 0x80)
-			continue;	/* goes with the byte before */
-		if (room-- == 0)
-			break;
-	}
-	line->n = i;
-	if (line->p != NULL)
-		line->p[i] = '\0';
+	buf_clear(&line);
 }
 
 void
@@ -211,7 +246,7 @@ log_status(const char *fmt, ...)
 	}
 	pthread_mutex_lock(&lock);
 	if (status_text != NULL || line.n > 0)
-		fprintf(stderr, "\r\033[K%s", buf_cstr(&line));
+		fprintf(stderr, ERASE "%s", buf_cstr(&line));
 	fflush(stderr);
 	forget_status();
 	if (line.n > 0)
@@ -227,6 +262,8 @@ log_progress_start(const char *label, uint64_t total)
 	pthread_mutex_lock(&lock);
 	progress.label = label;
 	progress.total = total;
+	progress.is_drawn = on_terminal && loudest >= LOG_NOTICE &&
+	    !(total == 0 && is_pipe(STDIN_FILENO));
 	atomic_store(&progress.done, 0);
 	progress.started = now_seconds();
 	progress.drawn = progress.started;
@@ -244,7 +281,8 @@ log_progress_add(uint64_t n)
 	now = now_seconds();
 	if (pthread_mutex_trylock(&lock) != 0)
 		return;		/* another thread draws */
-	if (progress.label != NULL && now - progress.drawn >= REDRAW_SECONDS)
+	if (progress.label != NULL && progress.is_drawn &&
+	    now - progress.drawn >= REDRAW_SECONDS)
 		draw(now);
 	pthread_mutex_unlock(&lock);
 }
@@ -258,8 +296,8 @@ log_progress_end(void)
 	pthread_mutex_lock(&lock);
 	label = progress.label;
 	spent = now_seconds() - progress.started;
-	if (on_terminal && loudest >= LOG_NOTICE)
-		fputs("\r\033[K", stderr);
+	if (label != NULL && progress.is_drawn)
+		fputs(ERASE, stderr);
 	progress.label = NULL;
 	pthread_mutex_unlock(&lock);
 	if (label != NULL)

@@ -3,8 +3,10 @@
  * from outside: what is not printable is made harmless on the way out.
  * All functions may be called by any thread.
  *
- * Progress of long work: on a terminal one line that redraws, elsewhere one
- * line when it is done.
+ * Progress of long work: on a terminal one line that redraws and never wraps,
+ * elsewhere one line when it is done. Of a pipeline only one process draws:
+ * the one that knows how much there is to do. So who reads a stream of unknown
+ * length from a pipe leaves the line to whoever writes it.
  *
  *	log_progress_start("checking packages", total_bytes);
  *	log_progress_add(n);		(as bytes are done)
@@ -37,6 +39,7 @@ void log_say(enum log_level level, const char *fmt, ...)
 #define log_detail(...) log_say(LOG_DETAIL, __VA_ARGS__)
 #define log_trace(...) log_say(LOG_TRACE, __VA_ARGS__)
 
+/* The label is borrowed. total is in bytes; 0: unknown. */
 void log_progress_start(const char *label, uint64_t total);
 void log_progress_add(uint64_t n);
 void log_progress_end(void);
@@ -48,12 +51,17 @@ void log_progress_end(void);
 void log_status(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * Appends text with control characters (C0 but none excepted, DEL, C1 and
- * what is not UTF-8) as \xNN.
+ * Appends text. Bytes of control characters (C0, DEL, C1), of marks that turn
+ * the direction of the text, and of what is not UTF-8 become \xNN.
  */
 void log_harmless(struct buf *out, const char *text);
 
-/* "1.4 MiB" into a static buffer of the calling thread. */
+/*
+ * For people: "1.4 MiB", and "45 s", "12 min", "3 h 5 min", "2 d 4 h". The
+ * text stands in a buffer of the calling thread, and two in one message are
+ * two; the third overwrites the first.
+ */
 const char *log_bytes(uint64_t n);
+const char *log_time(uint64_t seconds);
 
 #endif

@@ -1,9 +1,13 @@
 /*
- * lib/sys/log.h: bytes from outside made harmless, sizes, lines on stderr.
+ * lib/sys/log.h: bytes from outside made harmless, sizes, lines on stderr,
+ * and the line that redraws on a terminal.
  */
 #include "tests/unit/support.h"
 
+#include <poll.h>
 #include <pthread.h>
+#include <pty.h>
+#include <sys/ioctl.h>
 
 #include "lib/base/mem.h"
 #include "lib/sys/log.h"
@@ -115,6 +119,21 @@ sizes(void **state)
 }
 
 static void
+times(void **state)
+{
+	(void)state;
+	assert_string_equal(log_time(0), "0 s");
+	assert_string_equal(log_time(119), "119 s");
+	assert_string_equal(log_time(120), "2 min");
+	assert_string_equal(log_time(3600), "60 min");
+	assert_string_equal(log_time(7199), "2 h 0 min");
+	assert_string_equal(log_time(3 * 3600 + 5 * 60 + 10), "3 h 5 min");
+	assert_string_equal(log_time(47 * 3600), "47 h 0 min");
+	assert_string_equal(log_time(2 * 86400 + 4 * 3600), "2 d 4 h");
+	assert_int_equal(strlen(log_time(UINT64_MAX)) > 0, 1);
+}
+
+static void
 lines(void **state)
 {
 	struct buf text = BUF_INIT;
@@ -185,6 +204,175 @@ progress(void **state)
 	buf_clear(&text);
 }
 
+/*
+ * Runs draw with stderr on a terminal of that width, stdin on `in` and stdout
+ * on /dev/null; text is all that arrived at the terminal.
+ */
+static void
+on_terminal(unsigned short columns, int in, void (*draw)(void),
+    struct buf *text)
+{
+	struct winsize size = {.ws_row = 24, .ws_col = columns};
+	struct pollfd ready;
+	int ours, theirs, i, null = open("/dev/null", O_RDWR);
+	int saved[3] = {dup(0), dup(1), dup(2)};
+	ssize_t n;
+
+	assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &size), 0);
+	fflush(NULL);
+	dup2(in, 0);
+	dup2(null, 1);
+	dup2(theirs, 2);
+	log_open("tool", LOG_NOTICE);
+	draw();
+	fflush(stderr);
+	for (i = 0; i < 3; i++) {
+		dup2(saved[i], i);
+		close(saved[i]);
+	}
+	log_open("tool", LOG_NOTICE);
+	buf_clear(text);
+	ready = (struct pollfd){.fd = ours, .events = POLLIN};
+	while (poll(&ready, 1, 0) == 1 && (ready.revents & POLLIN) != 0) {
+		n = read(ours, buf_room(text, 4096), 4096);
+		assert_true(n > 0);
+		text->n += (size_t)n;
+	}
+	close(null);
+	close(ours);
+	close(theirs);
+}
+
+/* It redraws every tenth of a second at most. */
+static void
+add_in_time(uint64_t n)
+{
+	usleep(110000);
+	log_progress_add(n);
+}
+
+static void
+of_known_length(void)
+{
+	log_progress_start("checking", 4096);
+	add_in_time(1024);
+	add_in_time(1024);
+	log_progress_end();
+}
+
+static void
+of_unknown_length(void)
+{
+	log_progress_start("taking files", 0);
+	add_in_time(10 << 20);
+	log_notice("a step");
+	add_in_time(1);
+	log_progress_end();
+}
+
+static void
+longer_than_was_said(void)
+{
+	log_progress_start("checking", 1000);
+	add_in_time(2000);
+	log_progress_end();
+}
+
+static bool
+has(const struct buf *text, const char *part)
+{
+	return strstr(buf_cstr(text), part) != NULL;
+}
+
+static bool
+begins(const struct buf *text, const char *part)
+{
+	return strncmp(buf_cstr(text), part, strlen(part)) == 0;
+}
+
+static void
+a_line_redraws(void **state)
+{
+	struct buf text = BUF_INIT;
+	int in = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	on_terminal(80, in, of_known_length, &text);
+	assert_true(begins(&text, "\r\033[Ktool: checking  1.0 KiB of "
+	    "4.0 KiB"));
+	assert_true(has(&text, "/s  0 s left\r\033[Ktool: checking  2.0 KiB"));
+	assert_true(has(&text, " left\r\033[Ktool: checking: 2.0 KiB in "));
+	buf_clear(&text);
+	close(in);
+}
+
+/* "taking files 10.0 MiB of 0 B ... 0 s left" is what a tar once had. */
+static void
+without_a_total_there_is_no_time_left(void **state)
+{
+	struct buf text = BUF_INIT;
+	int in = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	on_terminal(80, in, of_unknown_length, &text);
+	assert_true(has(&text, "tool: taking files  10.0 MiB  "));
+	assert_false(has(&text, " of "));
+	assert_false(has(&text, "left"));
+	on_terminal(80, in, longer_than_was_said, &text);
+	assert_true(has(&text, "tool: checking  2.0 KiB  "));
+	assert_false(has(&text, " of "));
+	assert_false(has(&text, "left"));
+	buf_clear(&text);
+	close(in);
+}
+
+/* Of "export | deploy-repo -" it is export that knows how much there is. */
+static void
+who_reads_a_pipe_leaves_the_line_to_who_writes_it(void **state)
+{
+	struct buf text = BUF_INIT;
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(pipe(ends), 0);
+	on_terminal(80, ends[0], of_unknown_length, &text);
+	assert_false(has(&text, "taking files  "));
+	/* and what it says stands on a line without the writer's remains */
+	assert_true(begins(&text, "\r\033[Ktool: a step\r\n"
+	    "\r\033[Ktool: taking files: 10.0 MiB in "));
+	on_terminal(80, ends[0], of_known_length, &text);
+	assert_true(has(&text, "tool: checking  2.0 KiB of 4.0 KiB  "));
+	close(ends[0]);
+	close(ends[1]);
+	buf_clear(&text);
+}
+
+static void
+narrow(void)
+{
+	log_progress_start("\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad",
+	    4096);
+	add_in_time(1024);
+	log_progress_end();
+	log_status("%s", "\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad\xe4\xb8\xad");
+	log_status("%s", "");
+}
+
+/* A line that the terminal has wrapped could not be erased. */
+static void
+what_redraws_never_wraps(void **state)
+{
+	struct buf text = BUF_INIT;
+	int in = open("/dev/null", O_RDONLY);
+
+	(void)state;
+	on_terminal(12, in, narrow, &text);
+	assert_true(has(&text, "\r\033[Ktool: \xe4\xb8\xad\xe4\xb8\xad\r"));
+	assert_true(has(&text, "tool: \xe4\xb8\xad\xe4\xb8\xad\r\033[K"));
+	buf_clear(&text);
+	close(in);
+}
+
 static void *
 say_many(void *arg)
 {
@@ -232,9 +420,15 @@ main(void)
 		cmocka_unit_test(what_is_beyond_unicode_is_shown),
 		cmocka_unit_test(marks_that_turn_the_text_are_shown),
 		cmocka_unit_test(sizes),
+		cmocka_unit_test(times),
 		cmocka_unit_test(lines),
 		cmocka_unit_test(long_lines),
 		cmocka_unit_test(progress),
+		cmocka_unit_test(a_line_redraws),
+		cmocka_unit_test(without_a_total_there_is_no_time_left),
+		cmocka_unit_test(
+		    who_reads_a_pipe_leaves_the_line_to_who_writes_it),
+		cmocka_unit_test(what_redraws_never_wraps),
 		cmocka_unit_test(threads_do_not_mix_their_lines),
 	};
 
