@@ -11,14 +11,14 @@
 static const struct report_column columns[] = {
 	{"build", REPORT_TEXT}, {"id", REPORT_NUMBER}, {"name", REPORT_TEXT},
 	{"status", REPORT_TEXT}, {"private-ip", REPORT_TEXT},
-	{"public-ip", REPORT_TEXT}, {"age-seconds", REPORT_NUMBER},
+	{"public-ip", REPORT_TEXT}, {"age-seconds", REPORT_SECONDS},
 	{"cost-usd", REPORT_NUMBER},
 };
 #define N_STATES 6
 
 static const struct report_column deleted_columns[] = {
 	{"build", REPORT_TEXT}, {"id", REPORT_NUMBER}, {"name", REPORT_TEXT},
-	{"age-seconds", REPORT_NUMBER}, {"cost-usd", REPORT_NUMBER},
+	{"age-seconds", REPORT_SECONDS}, {"cost-usd", REPORT_NUMBER},
 };
 
 struct figures {

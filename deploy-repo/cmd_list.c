@@ -10,6 +10,7 @@
 #include "lib/base/date.h"
 #include "lib/drop/drop.h"
 #include "lib/frame/report.h"
+#include "lib/sys/log.h"
 #include "lib/tree/tree.h"
 
 /* As text: what stands in the records of list and status. */
@@ -50,7 +51,7 @@ list_site(const struct tool_call *call, const struct site *s, struct err *e)
 	static const struct report_column columns[] = {
 		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT},
 		{"date", REPORT_TEXT}, {"files", REPORT_NUMBER},
-		{"bytes", REPORT_NUMBER}, {"live", REPORT_BOOL},
+		{"bytes", REPORT_BYTES}, {"live", REPORT_BOOL},
 	};
 	struct err ignored = ERR_INIT;
 	struct kept k = KEPT_INIT;
@@ -130,7 +131,8 @@ print_status(const struct tool_call *call, const struct site *s,
 		report_row(r, "release", k.manifest.release);
 		report_row(r, "date", facts.date);
 		report_row(r, "files", facts.files);
-		report_row(r, "bytes", facts.bytes);
+		report_row(r, "bytes", !report_is_table(r) ? facts.bytes :
+		    log_bytes(strtoull(facts.bytes, NULL, 10)));
 		report_row(r, "waiting", buf_cstr(&drops));
 		status = report_close(r, e);
 	}

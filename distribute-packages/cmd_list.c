@@ -10,8 +10,8 @@
 static const struct report_column columns[] = {
 	{"suite", REPORT_TEXT}, {"format", REPORT_TEXT},
 	{"arch", REPORT_TEXT}, {"name", REPORT_TEXT},
-	{"version", REPORT_TEXT}, {"size", REPORT_NUMBER},
-	{"sha256", REPORT_TEXT}, {"path", REPORT_TEXT},
+	{"version", REPORT_TEXT}, {"size", REPORT_BYTES},
+	{"sha256", REPORT_SHA256}, {"path", REPORT_TEXT},
 };
 
 static void

@@ -150,7 +150,7 @@ print_record(const struct sending *s, size_t n, uint64_t bytes,
 {
 	static const struct report_column columns[] = {
 		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT},
-		{"files", REPORT_NUMBER}, {"bytes", REPORT_NUMBER},
+		{"files", REPORT_NUMBER}, {"bytes", REPORT_BYTES},
 		{"name", REPORT_TEXT},
 	};
 	struct report *r = report_open(columns, COUNT(columns),

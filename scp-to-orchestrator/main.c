@@ -75,7 +75,7 @@ static int
 print(const struct collection *c, bool wants_json, struct err *e)
 {
 	static const struct report_column columns[] = {
-		{"sha256", REPORT_TEXT}, {"size", REPORT_NUMBER},
+		{"sha256", REPORT_SHA256}, {"size", REPORT_BYTES},
 		{"name", REPORT_TEXT},
 	};
 	struct report *r = report_open(columns, COUNT(columns), wants_json);

@@ -1,12 +1,18 @@
 /*
- * Results on stdout: records of fields, one a line and separated by TABs,
- * under a header only on a terminal; with --json one array of objects.
+ * Results on stdout: records of fields. Into a pipe or a file one record a
+ * line, its fields separated by TABs, no header; with --json one array of
+ * objects; on a terminal a table for people.
  *
  *	static const struct report_column columns[] = {
  *		{"serial", REPORT_NUMBER}, {"release", REPORT_TEXT}};
  *	struct report *r = report_open(columns, 2, json);
  *	report_row(r, "7", "v0.3.4");
  *	report_close(r, e);
+ *
+ * The table has a header and aligned columns, so nothing is printed before
+ * report_close. A record that is wider than the terminal goes on in the next
+ * line, indented, and so does the header; the text of a last column is broken
+ * at blanks. Nothing is cut off but a SHA-256, to twelve digits.
  */
 #ifndef LIB_FRAME_REPORT_H
 #define LIB_FRAME_REPORT_H
@@ -16,9 +22,14 @@
 
 #include "lib/base/err.h"
 
+/* How a value is given, and what becomes of it in JSON and on a terminal. */
 enum report_type {
 	REPORT_TEXT,
 	REPORT_NUMBER,	/* decimal digits, or "" for unknown */
+	REPORT_BYTES,	/* a number; terminal: 10.0 MiB */
+	REPORT_SECONDS,	/* a number; terminal: 3 h 5 min, below "age" */
+			/* where the column's name is "age-seconds" */
+	REPORT_SHA256,	/* text, 64 digits; terminal: 12 of them */
 	REPORT_BOOL	/* text: the column's name or ""; JSON: true, false */
 };
 
@@ -30,8 +41,10 @@ struct report_column {
 /* columns is borrowed until report_close. */
 struct report *report_open(const struct report_column *columns, size_t n,
     bool wants_json);
-/* One const char * per column; text from outside is made harmless. */
+/* One const char * per column, copied; text from outside is made harmless. */
 void report_row(struct report *r, ...);
+/* For a value that no column has the type of: is it a table for people? */
+bool report_is_table(const struct report *r);
 /* Prints and frees. */
 int report_close(struct report *r, struct err *e);
 
