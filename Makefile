@@ -145,29 +145,31 @@ ifeq ($(DEPS),yes)
 endif
 	@BUILD=$(BUILD) tests/bare.sh $(T)
 
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+# $(call install-text,FILE,TO): the paths that manuals and units name are those
+# of PREFIX. Others below /usr/local are of other machines, and stay.
+install-text = install -D -m 644 $(1) $(2) && \
+	sed 's,/usr/local/\(bin\|share\)/,$(PREFIX)/\1/,g' $(1) >$(2)
+
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin \
-	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd \
-	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -d $(DESTDIR)$(PREFIX)/bin
 	install $(BINARIES) $(DESTDIR)$(PREFIX)/bin
-	install -m 644 veilid-cicd.conf.example README.md CHANGES LICENSE \
-	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd
-	for f in $(EXAMPLES); do \
-	    install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/$$f || \
-	    exit 1; done
+	for f in veilid-cicd.conf.example README.md CHANGES LICENSE \
+	    $(EXAMPLES); do \
+	    $(call install-text,$$f,$(SHARE)/doc/veilid-cicd/$$f) || exit 1; done
 	install -m 644 .gitlab-ci.yml \
-	    $(DESTDIR)$(PREFIX)/share/doc/veilid-cicd/examples/gitlab-ci.yml
-	install -d $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
+	    $(SHARE)/doc/veilid-cicd/examples/gitlab-ci.yml
+	install -d $(SHARE)/veilid-cicd/rpm-builder
 	install -m 644 distribute-packages/container/Dockerfile \
-	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
+	    $(SHARE)/veilid-cicd/rpm-builder
 	install distribute-packages/container/sign-rpms.sh \
-	    $(DESTDIR)$(PREFIX)/share/veilid-cicd/rpm-builder
+	    $(SHARE)/veilid-cicd/rpm-builder
 	for m in $(MANUALS); do \
-	    d=$(DESTDIR)$(PREFIX)/share/man/man$${m##*.}; \
-	    install -d $$d && install -m 644 $$m $$d || exit 1; done
-	for t in $(TOOLS); do install -m 644 man/completions.bash \
-	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$t || \
+	    $(call install-text,$$m,$(SHARE)/man/man$${m##*.}/$${m##*/}) || \
 	    exit 1; done
+	for t in $(TOOLS); do install -D -m 644 man/completions.bash \
+	    $(SHARE)/bash-completion/completions/$$t || exit 1; done
 
 SCRIPTS = build-orchestration/build-machine-ctl \
 	build-orchestration/distribute-packages \

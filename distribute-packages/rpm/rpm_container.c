@@ -15,6 +15,7 @@
 
 #include "distribute-packages/suite.h"
 #include "lib/base/path.h"
+#include "lib/frame/installed.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
 #include "lib/sys/run.h"
@@ -48,14 +49,17 @@ find_image(const struct rpm_container *c, const char *command, struct err *e)
 	struct err why = ERR_INIT;
 	struct buf ignored = BUF_INIT;
 	int status = run_wait(argv, &ignored, &why);
+	char *recipe;
 
 	buf_clear(&ignored);
 	if (status == 0)
 		return 0;
-	return err_set(e, ERR_MISSING, "[rpm] builder = container: %s; if "
-	    "the image is missing: %s build -t %s "
-	    "/usr/local/share/veilid-cicd/rpm-builder", why.text, command,
-	    c->image);
+	recipe = installed_path("rpm-builder");
+	err_set(e, ERR_MISSING, "[rpm] builder = container: %s; if the image "
+	    "is missing: %s build -t %s %s", why.text, command, c->image,
+	    recipe);
+	free(recipe);
+	return -1;
 }
 
 static int

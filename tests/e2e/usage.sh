@@ -2,6 +2,7 @@
 # Options, configuration, output: what every tool promises.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/rpms.sh"
 
 TOOLS='build-machine-ctl scp-to-orchestrator distribute-packages deploy-repo'
 
@@ -202,22 +203,65 @@ test_a_terminal() {
     expect 66 'x\\x1b\[31my' dist build -r v9 --from "$(printf 'x\033[31my')"
 }
 
-test_install() {
-    must make -s -C "$ROOT" DEPS=no install DESTDIR="$T/dest" PREFIX=/usr
-    local f
+# expect_installed: under dest, which has PREFIX=$1, and for that prefix.
+expect_installed() {
+    local f prefix=$1 path
     for f in bin/{build-machine-ctl,scp-to-orchestrator,distribute-packages,deploy-repo} \
         share/man/man1/{build-machine-ctl,scp-to-orchestrator,distribute-packages}.1 \
         share/man/man8/deploy-repo.8 share/man/man5/veilid-cicd{.conf,-drop}.5 \
         share/man/man7/veilid-cicd{,-recovery}.7 \
         share/doc/veilid-cicd/{veilid-cicd.conf.example,examples/gitlab-ci.yml} \
+        share/doc/veilid-cicd/{README.md,CHANGES,LICENSE} \
         share/doc/veilid-cicd/examples/nginx/veilid-cicd.conf \
+        share/doc/veilid-cicd/examples/veilid-cicd-{deploy,refresh}.{service,timer} \
+        share/veilid-cicd/rpm-builder/{Dockerfile,sign-rpms.sh} \
         share/bash-completion/completions/deploy-repo; do
-        [ -s "dest/usr/$f" ] || die "no $f"
+        [ -s "dest$prefix/$f" ] || die "no $f"
     done
+    # What texts name of ours is where they say; "*" stands for several.
+    grep -rhoE --exclude-dir=rpm-builder "$prefix/(bin|share)/[a-z][^ ;\"')]*" "dest$prefix/share" | sort -u >named
+    [ "$(wc -l <named)" -gt 12 ] || die "few paths are named: $(cat named)"
+    while IFS= read -r path; do
+        case $path in
+        */share/doc/veilid-cicd* | */share/veilid-cicd* | */bin/*-*) ;;
+        *) continue ;;
+        esac
+        compgen -G "dest$path" >/dev/null || die "$path is named, and not there"
+    done <named
+    [ -z "$(find dest -type f ! -perm -444)" ] || die 'not for all to read'
+}
+
+test_install() {
+    must make -s -C "$ROOT" DEPS=no install DESTDIR="$T/dest" PREFIX=/usr
+    expect_installed /usr
+    [ -z "$(find dest -path '*/local*')" ] || die "in /usr/local"
+    # Paths of other machines (a build machine, the image of a container), and
+    # the default in README.md.
+    grep -rhoE '[^ "]*/usr/local[^ "]*' dest/usr/share | sort -u >stray
+    cmp stray - <<'END' || die "stray: $(cat stray)"
+/usr/local/bin/sign-rpms
+/usr/local/sbin/build-machine-enrol
+PREFIX=/usr/local
+END
     must dest/usr/bin/deploy-repo --version
     expect 66 '' "$BUILD/bin/distribute-packages" \
         -c dest/usr/share/doc/veilid-cicd/veilid-cicd.conf.example \
         -o "repository.state=$T/none" list
+    # a message names what is installed
+    use_builds amd64-rpm
+    make_rpm in veilid-server 0.3.4
+    expect 66 "$T/dest/usr/share/veilid-cicd/rpm-builder$" \
+        dest/usr/bin/distribute-packages -c conf -o rpm.builder=container \
+        -o rpm.container-command=false build -r v0.3.4 --from in
+}
+
+test_install_where_make_says() {
+    must make -s -C "$ROOT" DEPS=no install DESTDIR="$T/dest"
+    expect_installed /usr/local
+    must make -s -C "$ROOT" DEPS=no install DESTDIR="$T/opt" PREFIX=/opt/cicd
+    grep -qx 'ExecStart=/opt/cicd/bin/deploy-repo' \
+        opt/opt/cicd/share/doc/veilid-cicd/examples/veilid-cicd-deploy.service ||
+        die 'the unit starts another one'
 }
 
 run_tests
