@@ -1,12 +1,11 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "deploy-repo/intake.h"
 #include "lib/base/mem.h"
-#include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/par.h"
 
@@ -45,23 +44,14 @@ int
 intake_copy(int fd, const char *path, struct out *o, struct err *e)
 {
 	char *chunk = mem_alloc(CHUNK);
-	int status = 0;
 	ssize_t n;
 
-	while ((n = read(fd, chunk, CHUNK)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			status = err_sys(e, "read '%s'", path);
-		else
-			status = cleanup_check(e);
-		if (status < 0)
-			break;
+	while ((n = io_read(fd, chunk, CHUNK, path, e)) > 0) {
 		out_add(o, chunk, (size_t)n);
 		log_progress_add((uint64_t)n);
 	}
 	free(chunk);
-	return status;
+	return (int)n;
 }
 
 /*

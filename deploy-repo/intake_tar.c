@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,7 +6,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/data/archive.h"
-#include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 
 #define CHUNK ((size_t)256 << 10)
@@ -23,17 +22,9 @@ static ssize_t
 read_stream(void *arg, const void **chunk, struct err *e)
 {
 	struct stream *s = arg;
-	ssize_t n;
 
-	do {
-		if (cleanup_check(e) < 0)
-			return -1;
-		n = read(s->fd, s->chunk, CHUNK);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(e, "read the tar archive");
 	*chunk = s->chunk;
-	return n;
+	return io_read(s->fd, s->chunk, CHUNK, "standard input", e);
 }
 
 /* The member's name without "./"; NULL for a directory, which is skipped. */

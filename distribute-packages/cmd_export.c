@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,8 +6,8 @@
 #include "distribute-packages/store.h"
 #include "lib/base/mem.h"
 #include "lib/data/archive.h"
-#include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 
 #define CHUNK ((size_t)256 << 10)
@@ -19,17 +18,13 @@ copy_data(struct tar *tar, int fd, uint64_t size, const char *path,
 {
 	ssize_t n;
 
-	while ((n = read(fd, chunk, CHUNK)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "read '%s'", path);
-		if (cleanup_check(e) < 0)
-			return -1;
+	while ((n = io_read(fd, chunk, CHUNK, path, e)) > 0) {
 		tar_add_data(tar, chunk, (size_t)n);
 		log_progress_add((uint64_t)n);
 		size -= (uint64_t)n < size ? (uint64_t)n : size;
 	}
+	if (n < 0)
+		return -1;
 	return size == 0 ? 0 : err_set(e, ERR_DATA, "'%s' is truncated: run "
 	    "distribute-packages verify", path);
 }

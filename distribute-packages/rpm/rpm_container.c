@@ -17,6 +17,7 @@
 #include "lib/base/path.h"
 #include "lib/frame/installed.h"
 #include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/run.h"
 #include "lib/sys/secret.h"
@@ -208,7 +209,7 @@ write_secret(int fd, const char *path, bool is_line, struct err *e)
 	if (status == 0) {
 		if (is_line)
 			secret_trim_newline(&s);
-		status = fs_write_all(fd, s.p, s.n, "the container", e);
+		status = io_write(fd, s.p, s.n, "the container", e);
 	}
 	secret_clear(&s);
 	return status;
@@ -221,13 +222,13 @@ write_input(struct rpm_container *c, const char *key_file, int64_t date,
 	char *passphrase = conf_path(c->conf, "signing", "passphrase-file");
 	char *line = mem_format("%c%s %lld\n", START, fingerprint,
 	    (long long)date);
-	int status = fs_write_all(c->input, line, strlen(line),
+	int status = io_write(c->input, line, strlen(line),
 	    "the container", e);
 
 	if (status == 0 && passphrase != NULL)
 		status = write_secret(c->input, passphrase, true, e);
 	if (status == 0)
-		status = fs_write_all(c->input, "\n", 1, "the container", e);
+		status = io_write(c->input, "\n", 1, "the container", e);
 	if (status == 0)
 		status = write_secret(c->input, key_file, false, e);
 	free(passphrase);

@@ -1,16 +1,14 @@
 #include "lib/data/hash.h"
 
-#include <errno.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
-#include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 
 #define READ_SIZE ((size_t)256 << 10)
 
@@ -108,27 +106,16 @@ hash_fd(int fd, const char *name, struct digest *d, struct err *e)
 {
 	char *chunk = mem_alloc(READ_SIZE);
 	struct hash *h = hash_open();
-	int status = -1;
 	ssize_t n;
 
 	d->size = 0;
-	while ((n = read(fd, chunk, READ_SIZE)) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_sys(e, "read '%s'", name);
-			goto out;
-		}
-		if (cleanup_check(e) < 0)
-			goto out;
+	while ((n = io_read(fd, chunk, READ_SIZE, name, e)) > 0) {
 		hash_add(h, chunk, (size_t)n);
 		d->size += (uint64_t)n;
 	}
-	status = 0;
-out:
-	hash_close(h, status == 0 ? d->sha256 : NULL);
+	hash_close(h, n == 0 ? d->sha256 : NULL);
 	free(chunk);
-	return status;
+	return (int)n;
 }
 
 void

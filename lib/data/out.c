@@ -12,6 +12,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/sys/fs.h"
+#include "lib/sys/io.h"
 
 #define FILE_BUFFER ((size_t)64 << 10)
 /* Start writing to the disk this early, so that the last flush is short. */
@@ -112,7 +113,7 @@ file_flush(struct out_to_file *o, const void *data, size_t n, struct err *e)
 {
 	if (o->fd < 0 && open_temporary(o, e) < 0)
 		return -1;
-	if (fs_write_all(o->fd, data, n, label(o), e) < 0)
+	if (io_write(o->fd, data, n, label(o), e) < 0)
 		return -1;
 	o->written += n;
 	if (o->written - o->behind >= WRITE_BEHIND) {
@@ -184,7 +185,7 @@ write_small_object(struct out_to_file *o, const char *name, bool *done,
 	    o->mode);
 	if (fd < 0)
 		return errno == EEXIST ? 0 : err_sys(e, "create '%s'", name);
-	status = fs_write_all(fd, o->buffer, o->held, name, e);
+	status = io_write(fd, o->buffer, o->held, name, e);
 	close(fd);
 	if (status < 0)
 		unlinkat(o->dir, name, 0);
@@ -302,7 +303,7 @@ simple_write(struct out *base, const void *data, size_t n, struct err *e)
 		hash_add(o->hash, data, n);
 		o->digest->size += n;
 	} else {
-		return fs_write_all(o->fd, data, n, o->name, e);
+		return io_write(o->fd, data, n, o->name, e);
 	}
 	return 0;
 }

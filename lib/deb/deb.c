@@ -1,10 +1,8 @@
 #include "lib/deb/deb.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
@@ -12,7 +10,7 @@
 #include "lib/data/contents.h"
 #include "lib/data/inflate.h"
 #include "lib/deb/control.h"
-#include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 
 #define CHUNK ((size_t)128 << 10)
@@ -157,13 +155,9 @@ read_file(void *arg, const void **chunk, struct err *e)
 	struct reader *r = arg;
 	ssize_t n;
 
-	if (cleanup_check(e) < 0)
-		return -1;
-	do
-		n = read(r->fd, r->chunk, CHUNK);
-	while (n < 0 && errno == EINTR);
+	n = io_read(r->fd, r->chunk, CHUNK, NULL, e);
 	if (n < 0)
-		return err_sys(e, "read");
+		return -1;
 	hash_add(r->hash, r->chunk, (size_t)n);
 	if (r->copy != NULL)
 		out_add(r->copy, r->chunk, (size_t)n);

@@ -11,7 +11,7 @@
 #include "lib/pgp/keyring.h"
 #include "lib/pgp/pgp.h"
 #include "lib/pgp/pgp_context.h"
-#include "lib/sys/fs.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/par.h"
 #include "lib/sys/secret.h"
@@ -354,8 +354,8 @@ give_passphrase(void *arg, const char *hint, const char *info, int was_bad,
 		return gpgme_error(GPG_ERR_NO_PASSPHRASE);
 	if (was_bad)
 		return gpgme_error(GPG_ERR_BAD_PASSPHRASE);
-	if (fs_write_all(fd, s->passphrase.p, s->passphrase.n, "gpg",
-	    &ignored) < 0 || fs_write_all(fd, "\n", 1, "gpg", &ignored) < 0)
+	if (io_write(fd, s->passphrase.p, s->passphrase.n, "gpg",
+	    &ignored) < 0 || io_write(fd, "\n", 1, "gpg", &ignored) < 0)
 		return gpgme_error(GPG_ERR_EPIPE);
 	return 0;
 }

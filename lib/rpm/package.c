@@ -1,13 +1,11 @@
 #include "lib/rpm/rpm.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
-#include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 
 #define CHUNK ((size_t)128 << 10)
@@ -29,15 +27,10 @@ enum {
 static ssize_t
 read_some(int fd, void *data, size_t n, struct err *e)
 {
-	ssize_t got;
+	ssize_t got = io_read(fd, data, n < CHUNK ? n : CHUNK, NULL, e);
 
-	if (cleanup_check(e) < 0)
-		return -1;
-	do
-		got = read(fd, data, n < CHUNK ? n : CHUNK);
-	while (got < 0 && errno == EINTR);
 	if (got < 0)
-		return err_sys(e, "read");
+		return -1;
 	log_progress_add((uint64_t)got);
 	return got;
 }

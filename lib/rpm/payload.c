@@ -1,4 +1,3 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -6,7 +5,7 @@
 #include "lib/base/mem.h"
 #include "lib/data/contents.h"
 #include "lib/rpm/rpm.h"
-#include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
 
 #define CHUNK ((size_t)128 << 10)
@@ -21,20 +20,6 @@ enum {
 
 /* RFC 9580 9.5, which rpm's tags have their numbers from */
 enum { PGP_SHA256 = 8, PGP_SHA384 = 9, PGP_SHA512 = 10 };
-
-/* At most CHUNK bytes, 0 at the end of the file. */
-static ssize_t
-read_chunk(int fd, char *chunk, struct err *e)
-{
-	ssize_t n;
-
-	if (cleanup_check(e) < 0)
-		return -1;
-	do
-		n = read(fd, chunk, CHUNK);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? err_sys(e, "read") : n;
-}
 
 /*
  * Of the algorithm that the header names for its payload, packed and unpacked;
@@ -92,7 +77,7 @@ read_payload(int fd, struct out *copy, struct digests *d, struct rpm *r,
 	ssize_t n;
 
 	r->payload_size = 0;
-	while ((n = read_chunk(fd, chunk, e)) > 0) {
+	while ((n = io_read(fd, chunk, CHUNK, NULL, e)) > 0) {
 		hash_add(d->hash, chunk, (size_t)n);
 		if (d->md5 != NULL)
 			hash_add(d->md5, chunk, (size_t)n);
@@ -181,7 +166,7 @@ read_packed(void *arg, const void **chunk, struct err *e)
 
 	*chunk = p->chunk;
 	p->first = 0;
-	return n > 0 ? n : read_chunk(p->fd, p->chunk, e);
+	return n > 0 ? n : io_read(p->fd, p->chunk, CHUNK, NULL, e);
 }
 
 /*
@@ -241,7 +226,7 @@ unpack(const struct rpm *r, struct packed *p, struct err *e)
 	if (format != NULL && strcmp(format, "cpio") != 0)
 		return err_set(e, ERR_DATA, "its format is '%s', not cpio",
 		    format);
-	p->first = read_chunk(p->fd, p->chunk, e);
+	p->first = io_read(p->fd, p->chunk, CHUNK, NULL, e);
 	if (p->first < 0 || find_packing(r, p, &c.packing, e) < 0)
 		return -1;
 	c.hash = open_hash(r, e);
