@@ -109,8 +109,7 @@ add_file(struct sending *s, const struct manifest_entry *f, struct err *e)
 		return -1;
 	*source = (struct source){&s->tree, f};
 	s->files[s->n++] = (struct upload_file){.path = f->path,
-	    .open = open_source, .arg = source, .size = size,
-	    .sha256 = f->sha256};
+	    .open = open_source, .arg = source, .size = size};
 	s->bytes += size;
 	return 0;
 }

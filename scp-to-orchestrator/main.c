@@ -58,8 +58,7 @@ load(struct cargo *cargo, struct collection *c)
 	for (i = 0; i < c->n; i++)
 		cargo->files[i + 1] = (struct upload_file){
 		    .path = c->v[i].name, .open = open_found, .arg = &c->v[i],
-		    .size = c->v[i].package.digest.size,
-		    .sha256 = c->v[i].package.digest.sha256};
+		    .size = c->v[i].package.digest.size};
 }
 
 static void

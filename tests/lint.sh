@@ -230,7 +230,7 @@ check_third_party() {
             continue
         fi
         if [ "$header" = libssh/ ]; then
-            grep -vxE 'lib/ssh/remote(_login|_options|_run|_stream)?\.c' \
+            grep -vxE 'lib/ssh/(session|login|subsystem)\.c' \
                 "$scratch/users" | sed 's/$/ includes libssh/'
             continue
         fi

@@ -107,7 +107,7 @@ lane() {
 
 # Those that take longest are begun first.
 long='pipeline recovery machines_faults machines_kill registries enrol scp_faults
-    machines cloud_sim scp_shell rpm_container refuse_debs'
+    machines cloud_sim rpm_container refuse_debs'
 names=()
 add() {
     case $1 in *"$only"*) ;; *) return ;; esac

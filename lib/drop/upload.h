@@ -1,7 +1,6 @@
 /*
  * A drop that goes to another machine: uploaded as <name>.part by one or more
- * connections, synced, read back or, where the account has a shell that can
- * take hashes, compared by hash there, and renamed once it is whole.
+ * connections, synced, read back and compared, and renamed once it is whole.
  *
  *	struct upload u = {.target = &t, .inbox = "incoming", .name = name,
  *	    .files = files, .n = n};
@@ -9,8 +8,7 @@
  *
  * The name tells the content (upload_unique), so the same content has the same
  * name: what is there already is not sent again, and what was cut off is
- * resumed: what arrived is compared, by hash or by reading it, and the rest is
- * sent.
+ * resumed: what arrived is read and compared, and the rest is sent.
  */
 #ifndef LIB_DROP_UPLOAD_H
 #define LIB_DROP_UPLOAD_H
@@ -21,19 +19,8 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
-#include "lib/data/hash.h"
+#include "lib/drop/plan.h"
 #include "lib/ssh/remote.h"
-
-struct upload_file {
-	const char *path;	/* in the drop, safe in the sense of path.h */
-	/* Either a file, opened when its turn comes and closed again... */
-	int (*open)(const struct upload_file *file, struct err *e);
-	void *arg;		/* of open */
-	/* ...or, with open NULL, memory. */
-	const void *data;
-	uint64_t size;		/* bytes, in either case */
-	const uint8_t *sha256;	/* of them, where it is known, or NULL */
-};
 
 struct upload {
 	const struct remote_target *target;

@@ -1,13 +1,26 @@
 /*
- * SFTP version 3 (draft-ietf-secsh-filexfer-02) with OpenSSH's extensions
- * (PROTOCOL of OpenSSH, section 4), as far as drops need it, with many
- * requests in flight: a line is as long as the time that one waits on it.
- * The bytes travel on a stream that somebody else provides.
+ * A connection that speaks SFTP version 3 (draft-ietf-secsh-filexfer-02) with
+ * OpenSSH's extensions (PROTOCOL of OpenSSH, section 4). The bytes travel on a
+ * stream that somebody else provides.
  *
  *	struct sftp *s = sftp_open(&stream, e);
- *	sftp_put(s, next_job, job_done, arg, e);
- *	sftp_rename(s, "x.part", "x", e);
+ *	...what files.h and put.h have...
  *	sftp_close(s);
+ *
+ * Below that are the requests of which those two are made. Many are in flight
+ * at once, for a line is as long as the time that one waits on it:
+ *
+ *	while (!sftp_has_room(s)) sftp_wait(s, e);
+ *	struct sftp_request *r = sftp_begin(s, PACKET_REMOVE);
+ *	packet_string(sftp_out(s), path);
+ *	r->answered = answered, r->arg = arg;
+ *	sftp_send(s, r, NULL, 0, e);
+ *	... more of them ...
+ *	sftp_wait(s, e);	(calls answered for each answer)
+ *
+ * Where sftp_wait fails, nobody's `answered` is called any more, and what
+ * still comes is thrown away. After a signal the connection is good for what
+ * tidies up; after all else every call fails.
  *
  * Paths are the far side's, relative to where the account begins, or
  * absolute. What the far side answers is checked like anything from outside.
@@ -28,6 +41,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/ssh/packet.h"
 
 /*
  * libssh exports functions with some of these names, which this must not be
@@ -57,91 +71,97 @@ void sftp_close(struct sftp *s);
 /* The default is SFTP_SILENCE_MS. */
 void sftp_set_silence(struct sftp *s, int ms);
 
-/* ------------------------------------------------------------- sending */
+/* What the far side can do. */
+struct sftp_peer {
+	size_t chunk;		/* bytes of data in one READ or WRITE */
+	size_t handles;		/* that may be open at once */
+	bool has_fsync;
+	bool has_statvfs;
+};
+const struct sftp_peer *sftp_peer(const struct sftp *s);
+/* It had promised fsync@openssh.com, and refuses it. */
+void sftp_lacks_fsync(struct sftp *s);
 
-enum sftp_duty {
-	SFTP_ALL,		/* send, sync, read back */
-	SFTP_SEND,		/* nothing more: it is proven later */
-	SFTP_SYNC,		/* the file; no bytes */
-	SFTP_READ_BACK		/* and compare: it was sent before */
+/* ------------------------------------------------- requests in flight */
+
+#define SFTP_DATA_IN_FLIGHT ((size_t)4 << 20)	/* bytes each way */
+
+struct sftp_request;
+
+/*
+ * The answer has no id in front any more; it is gone after the call. -1:
+ * nonsense, which ends the connection.
+ */
+typedef int sftp_answered(struct sftp *s, const struct sftp_request *r,
+    struct packet *answer, struct err *e);
+
+struct sftp_request {
+	uint32_t id;
+	bool is_used;
+	size_t reading;		/* data that is asked for */
+	size_t writing;		/* data that is sent */
+	sftp_answered *answered;
+	void *arg;
+	size_t i;		/* which of arg's many */
 };
 
-/*
- * One piece of a file: a whole small one, or a range of a large one. Several
- * connections may work at the ranges of one file at the same time.
- */
-struct sftp_job {
-	const char *path;
-	enum sftp_duty duty;
-	const void *data;	/* n bytes that stay as they are; NULL: */
-	/* copies n bytes from offset of the file; what it says fails the job */
-	int (*load)(const struct sftp_job *job, uint64_t offset, void *to,
-	    size_t n, struct err *e);
-	size_t n;
-	uint64_t offset;	/* where they belong in the file */
-	uint64_t size;		/* of the whole file */
-	/* something may be there: send what differs, cut what is too much */
-	bool look_first;
-	/* what came of it */
-	uint64_t sent;		/* bytes that had to be sent */
-	struct err error;
+struct sftp_handle {
+	size_t n;		/* 0: none */
+	unsigned char bytes[PACKET_HANDLE_LIMIT];
 };
 
-/*
- * Takes jobs from next until it returns NULL, and gives each to done, which
- * may be called in another order; neither may use s. No more are taken than
- * fill the line, so that several connections can share a source.
- *
- * A job opens the file (made with mode 0644 where it is missing, never
- * truncated), with look_first reads and compares what is there, writes what
- * differs, has it synced (fsync@openssh.com), reads all that was written back,
- * compares it with data, and closes; or does that part of it which is its
- * duty. ERR_IO where what is read back is not what was sent. A job that fails
- * does not stop the others; -1 is for the connection or a signal, and jobs that
- * were under way then have that error too.
- */
-int sftp_put(struct sftp *s, struct sftp_job *(*next)(void *arg),
-    void (*done)(struct sftp_job *job, void *arg), void *arg, struct err *e);
+bool sftp_has_room(const struct sftp *s);
+/* Whether n bytes more may be in flight that way; one request always may. */
+bool sftp_may_read(const struct sftp *s, size_t n);
+bool sftp_may_write(const struct sftp *s, size_t n);
 
-/* ------------------------------------------------------- names and the rest */
+/* There must be room. The id is written; the fields go into sftp_out(s). */
+struct sftp_request *sftp_begin(struct sftp *s, enum packet_type type);
+struct buf *sftp_out(struct sftp *s);
+void sftp_add_handle(struct sftp *s, const struct sftp_handle *h);
+/* Missing files are made with mode 0644 by PACKET_CREATING. */
+void sftp_add_open(struct sftp *s, const char *path, uint32_t flags);
+/* n bytes more belong to the packet. */
+int sftp_send(struct sftp *s, struct sftp_request *r, const void *data,
+    size_t n, struct err *e);
+/* At least one answer, and all that are here. */
+int sftp_wait(struct sftp *s, struct err *e);
 
-struct sftp_attributes {
-	bool is_directory;
-	bool is_file;
-	uint64_t size;
-	int64_t modified;	/* seconds since the epoch; 0: not told */
-};
+/* Ends the connection for what *e says, as sftp_wait does; returns -1. */
+int sftp_break(struct sftp *s, struct err *e);
 
-/* Of the name itself, not of what a link points to. */
-int sftp_stat(struct sftp *s, const char *path, struct sftp_attributes *a,
+/* --------------------------------------------------- one after another */
+
+/* Waits for room. */
+struct sftp_request *sftp_call_begin(struct sftp *s, enum packet_type type,
     struct err *e);
+/* The answer, which belongs to s until the next call; NULL with the error. */
+struct packet *sftp_call(struct sftp *s, struct sftp_request *r,
+    struct err *e);
+/* For requests that get nothing but a status. */
+int sftp_call_status(struct sftp *s, struct sftp_request *r,
+    struct packet_status *status, struct err *e);
+/* 1 and the attributes, 0 and the status that there was instead, or -1. */
+int sftp_call_attributes(struct sftp *s, struct sftp_request *r,
+    struct sftp_attributes *a, struct packet_status *status, struct err *e);
+/* For OPEN and OPENDIR. */
+int sftp_call_open(struct sftp *s, struct sftp_request *r, const char *path,
+    struct sftp_handle *h, struct err *e);
+int sftp_open_to_read(struct sftp *s, const char *path,
+    struct sftp_handle *h, struct err *e);
 /*
- * A whole file, appended; ERR_DATA where it has more than max bytes or is no
- * file. On failure b is as it was.
+ * Closes, after what was done with the handle succeeded (0) or failed (-1);
+ * the first error is the one that is told.
  */
-int sftp_read(struct sftp *s, const char *path, size_t max, struct buf *b,
+int sftp_close_after(struct sftp *s, const struct sftp_handle *h, int done,
     struct err *e);
-/* The names in a directory, without "." and "..", unsorted; at most 100,000. */
-int sftp_list(struct sftp *s, const char *path, struct strv *names,
+
+/* ------------------------------------------------- parts of answers */
+
+int sftp_get_handle(struct packet *a, struct sftp_handle *h, struct err *e);
+/* DATA of 1 to max bytes. */
+const unsigned char *sftp_get_data(struct packet *a, size_t max, size_t *n,
     struct err *e);
-/*
- * Makes directories, parents first, all requests in flight; those that exist
- * are fine.
- */
-int sftp_make_dirs(struct sftp *s, const struct strv *paths, struct err *e);
-/* Never replaces: ERR_CREATE where `to` exists. */
-int sftp_rename(struct sftp *s, const char *from, const char *to,
-    struct err *e);
-int sftp_remove(struct sftp *s, const char *path, struct err *e);
-int sftp_remove_dir(struct sftp *s, const char *path, struct err *e);
-/* Says that it was changed then, in seconds since the epoch. */
-int sftp_touch(struct sftp *s, const char *path, int64_t modified,
-    struct err *e);
-/*
- * Directories are on the disk with their names, where the far side can do
- * that, all requests in flight.
- */
-int sftp_sync_dirs(struct sftp *s, const struct strv *paths, struct err *e);
 
 #pragma GCC visibility pop
 

@@ -1,10 +1,11 @@
 # Rows of run.sh: by ssh. One large package, as a build machine sends it, and a
 # generation, as it goes to the repository server.
 #
-# The account has a shell, which a careful user's own commands need as well;
-# the documented one has sftp alone, so that all is read back: its rows say
-# what that costs, and have no target. Two rows for each line: against scp,
-# which proves nothing, and against the whole job, of which scp is a part.
+# Ours go to an account like the one that is documented: sftp alone. So all is
+# read back, which is the only proof there is, and on a long line the better
+# part of the work. A careful user's own commands, and rsync, need a shell, and
+# get an account that has one. Two rows for each line: against scp, which proves
+# nothing, and against the whole job, of which scp is a part.
 # shellcheck shell=bash disable=SC2154,SC2317,SC2034
 
 changed=${CHANGED:-50}	# of the packages of the tree
@@ -71,6 +72,13 @@ line_start() {
     known "${port[$1.$2]}"
 }
 
+# lines_start MS: to both accounts; sets line
+lines_start() {
+    line_start sftp "$1"
+    line_start shell "$1"
+    line=.$1
+}
+
 known() { sed "s/^/[127.0.0.1]:$1 /" "$ssh_dir/host.pub" >>"$ssh_dir/hosts"; }
 
 has_sshd() {
@@ -103,69 +111,51 @@ upload_ours_ready() { inbox_empty; }
 upload_scp_ready() { inbox_empty; }
 upload_job_ready() { inbox_empty; }
 
-# By $to, a key of port.
+# $line is "", or ".40" with a line of 40 ms: sftp$line and shell$line are keys
+# of port.
 upload_ours() {
     ours scp-to-orchestrator -r "$release" \
-        -o "orchestrator.port=${port[$to]}" "$ssh_dir/package"
+        -o "orchestrator.port=${port[sftp$line]}" "$ssh_dir/package"
 }
 
-scp_as() {
-    scp "${ssh_options[@]}" -P "${port[$to]}" "$package" \
-        "$(id -un)@127.0.0.1:$1"
+# scp_to ACCOUNT PATH
+scp_to() {
+    scp "${ssh_options[@]}" -P "${port[$1$line]}" "$package" \
+        "$(id -un)@127.0.0.1:$2"
 }
 
-upload_scp() {
-    if [ "$to" = "${to#sftp}" ]; then
-        scp_as "$ssh_dir/far/incoming/"
-    else
-        scp_as incoming/
-    fi
-}
+upload_scp() { scp_to sftp incoming/; }
 
 # What a careful user does: nothing half there, on the disk, and proven.
 upload_job() {
     local sum
     sum=$(sha256sum <"$package")
-    scp_as "$ssh_dir/far/incoming/x.part"
-    ssh "${ssh_options[@]}" -n -p "${port[$to]}" "$(id -un)@127.0.0.1" \
+    scp_to shell "$ssh_dir/far/incoming/x.part"
+    ssh "${ssh_options[@]}" -n -p "${port[shell$line]}" "$(id -un)@127.0.0.1" \
         "cd '$ssh_dir/far/incoming' && sync x.part && sha256sum <x.part &&
         mv x.part x && sync ." | grep -qxF "$sum"
 }
 
 package_rows() {
-    local at
     if wanted upload/scp; then
         need_package
-        to=shell
-        compare upload scp 1.1 3 'scp proves nothing' upload_ours upload_scp
+        line=
+        compare upload scp 0 3 'scp proves nothing' upload_ours upload_scp
     fi
     if wanted upload/scp+sha256sum; then
         need_package
-        to=shell
-        compare upload scp+sha256sum 1.1 3 '' upload_ours upload_job
+        line=
+        compare upload scp+sha256sum 0 3 '' upload_ours upload_job
     fi
     if wanted upload-40ms/scp; then
         need_package
-        line_start shell 40
-        to=shell.40
-        compare upload-40ms scp 3 2 'scp proves nothing' upload_ours upload_scp
+        lines_start 40
+        compare upload-40ms scp 0 2 'scp proves nothing' upload_ours upload_scp
     fi
     if wanted upload-40ms/scp+sha256sum; then
         need_package
-        line_start shell 40
-        to=shell.40
-        compare upload-40ms scp+sha256sum 3 2 '' upload_ours upload_job
-    fi
-    if wanted upload-sftp/scp; then
-        need_package
-        to=sftp
-        compare upload-sftp scp 0 3 'read back' upload_ours upload_scp
-    fi
-    if wanted upload-sftp-40ms/scp; then
-        need_package
-        line_start sftp 40
-        to=sftp.40
-        compare sftp-40ms scp 0 2 'read back' upload_ours upload_scp
+        lines_start 40
+        compare upload-40ms scp+sha256sum 0 2 '' upload_ours upload_job
     fi
 }
 
@@ -215,7 +205,7 @@ tree_ours_ready() {
 
 tree_ours() {
     ours distribute-packages -o "repository.state=$ssh_dir/state" \
-        -o "repo-server.port=${port[$to]}" send
+        -o "repo-server.port=${port[sftp$line]}" send
 }
 
 tree_rsync_ready() {
@@ -224,20 +214,19 @@ tree_rsync_ready() {
 }
 
 tree_rsync() {
-    rsync -a --delete -e "ssh ${ssh_options[*]} -p ${port[$to]}" \
+    rsync -a --delete -e "ssh ${ssh_options[*]} -p ${port[shell$line]}" \
         "$ssh_dir/new/" "$(id -un)@127.0.0.1:$ssh_dir/far/tree/"
 }
 
 tree_rows() {
     if wanted send/rsync; then
         need_tree
-        to=shell
+        line=
         compare send rsync 1 "$runs" '' tree_ours tree_rsync
     fi
     if wanted send-20ms/rsync; then
         need_tree
-        line_start shell 20
-        to=shell.20
+        lines_start 20
         compare send-20ms rsync 1 "$runs" '' tree_ours tree_rsync
     fi
 }

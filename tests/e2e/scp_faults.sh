@@ -85,6 +85,86 @@ next_run_sends_at_most() {
     drops 1
 }
 
+# ------------------------------------------------ the account, as documented
+
+# Nothing but sftp, so that all is read back; and nobody has more to say.
+test_the_documented_account() {
+    prepare
+    line_start
+    expect 0 'sent v0.3.4' send -o "orchestrator.port=$LINE" p
+    grep -vE ': (sending:|sent) ' err && die 'it has more to say'
+    [ "$(line_back)" -ge "$SIZE" ] || die "only $(line_back) bytes came back"
+    grep -iE 'error|bad message|refused|invalid' "$SSHD_LOG" |
+        grep -v 'Connection closed' && die 'sshd complains'
+    drops 1
+}
+
+# An sftp-server that damages one in 20 of the large writes, while there is
+# $SSHD_DIR/lie.
+damaging_server() {
+    cat >flip.c <<'END'
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+
+ssize_t
+write(int fd, const void *p, size_t n)
+{
+	static ssize_t (*next)(int, const void *, size_t);
+	static char copy[1 << 20];
+	static int count;
+
+	if (next == NULL)
+		*(void **)&next = dlsym(RTLD_NEXT, "write");
+	if (fd < 3 || n < 10000 || n > sizeof(copy) || ++count % 20 != 0 ||
+	    access(LIE, F_OK) != 0)
+		return next(fd, p, n);
+	memcpy(copy, p, n);
+	copy[n / 2] ^= 1;
+	return next(fd, copy, n);
+}
+END
+    sshd_example() {
+        cc -D_GNU_SOURCE "-DLIE=\"$SSHD_DIR/lie\"" -shared -fPIC \
+            -o "$SSHD_DIR/flip.so" "$T/flip.c" -ldl >&2
+        printf 'Match User %s\n' "$SSHD_USER"
+        printf '\t%s\n' "AuthorizedKeysFile $SSHD_DIR/keys/veilid-cicd-$1" \
+            "ForceCommand LD_PRELOAD=$SSHD_DIR/flip.so /usr/lib/openssh/sftp-server -d $SSHD_CHROOT"
+    }
+}
+
+test_what_is_there_is_not_what_was_sent() {
+    damaging_server
+    prepare
+    touch "$SSHD_DIR/lie"
+    expect 74 'what is there, at [0-9]*, is not what was sent' send p
+    no_drop_yet
+    rm "$SSHD_DIR/lie"
+    must send p
+    drops 1
+}
+
+# What was complete but for its name is read, and not sent.
+test_a_whole_leftover_is_not_sent() {
+    local drop
+    prepare
+    must send p
+    drop=$(echo "$SSHD_INBOX"/*)
+    mv "$drop" "$drop.part"
+    next_run_sends_at_most "$MIB"
+}
+
+test_a_large_leftover_that_differs() {
+    local drop
+    prepare
+    must send p
+    drop=$(echo "$SSHD_INBOX"/*)
+    mv "$drop" "$drop.part"
+    printf x | dd of="$drop.part/veilid-server-0.3.4_amd64.deb" bs=1 \
+        seek=$((SIZE / 2)) conv=notrunc status=none
+    next_run_sends_at_most $((2 * MIB))
+}
+
 # ----------------------------------------------------------------- cut lines
 
 # When its line is cut, sshd forgets what it has taken from it and not yet

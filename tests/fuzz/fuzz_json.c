@@ -3,8 +3,8 @@
  * again; as the lines of a head; and as the body of a failure, of which one
  * line is said.
  */
-#include "lib/http/rules.h"
 #include "lib/http/json.h"
+#include "lib/http/rules.h"
 #include "tests/fuzz/support.h"
 
 static const char *const paths[] = {

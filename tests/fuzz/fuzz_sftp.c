@@ -5,8 +5,10 @@
  * frame and a right id, so that the fuzzer reaches what lies behind them.
  */
 #include "lib/base/buf.h"
+#include "lib/ssh/files.h"
+#include "lib/ssh/packet.h"
+#include "lib/ssh/put.h"
 #include "lib/ssh/sftp.h"
-#include "lib/ssh/sftp_packet.h"
 #include "tests/fuzz/support.h"
 
 #define JOB_SIZE 9000

@@ -21,7 +21,9 @@
 
 #include "lib/base/mem.h"
 #include "lib/frame/conf.h"
+#include "lib/ssh/put.h"
 #include "lib/ssh/remote.h"
+#include "lib/ssh/sftp.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/clock.h"
 #include "lib/sys/log.h"
@@ -810,6 +812,46 @@ test_a_dead_agent(void **state)
 	reap(&s.pid);
 }
 
+/*
+ * An agent may ask somebody whether it shall sign, who is not there, or says no
+ * to one of the keys.
+ */
+static void
+test_an_agent_that_does_not_sign(void **state)
+{
+	struct server s = start_usual();
+	struct remote_target t = target_of(&s, NULL);
+	char path[128];
+	pid_t agent;
+
+	(void)state;
+	know(&s, "%H %ed25519\n");
+	snprintf(path, sizeof(path), "%s/confirm", scratch_path);
+	setenv("SSH_ASKPASS", path, 1);
+	setenv("SSH_ASKPASS_REQUIRE", "force", 1);
+	put_str("confirm", "#!/bin/sh\n"
+	    "while kill -0 $PPID; do sleep 0.1; done\nexit 1\n");
+	assert_int_equal(chmod("confirm", 0755), 0);
+	agent = start_agent("");
+	run("ssh-add -q -c id_ed25519 2>>agent.log");
+	t.connect_ms = 3000;
+	is_refused(&t, ERR_REFUSED, "does not sign: no answer in time");
+	reap(&agent);
+
+	t.connect_ms = LONG_MS;
+	put_str("confirm", "#!/bin/sh\nexit 1\n");
+	agent = start_agent("");
+	run("ssh-add -q -c id_ed25519 2>>agent.log");
+	is_refused(&t, ERR_REFUSED, "the login is refused to 1 of the");
+	run("ssh-add -q id_rsa 2>>agent.log");
+	gets_in(&t);
+	reap(&agent);
+	unsetenv("SSH_ASKPASS");
+	unsetenv("SSH_ASKPASS_REQUIRE");
+	unsetenv("SSH_AUTH_SOCK");
+	reap(&s.pid);
+}
+
 /* ------------------------------------------------------------ ~/.ssh/config */
 
 #define NEEDS_HOME() do {						\
@@ -1026,94 +1068,6 @@ test_sends_a_file(void **state)
 	reap(&s.pid);
 }
 
-/* ----------------------------------------------------------------- commands */
-
-/* All that a command prints, up to max bytes. */
-static int
-print(struct remote *r, const char *command, size_t max, struct buf *out,
-    struct err *e)
-{
-	int64_t deadline = clock_ms() + LONG_MS;
-	int status = 0;
-
-	buf_clear(out);
-	if (remote_run(r, command, e) < 0)
-		return -1;
-	while (status == 0) {
-		assert_true(clock_ms() < deadline);
-		status = remote_run_read(r, out, max, 100, e);
-	}
-	buf_add(out, "", 0);
-	return status;
-}
-
-static void
-test_runs_commands(void **state)
-{
-	struct server s = start_sshd("ed25519", "MaxSessions 1\n"
-	    "Subsystem sftp internal-sftp\n");
-	struct remote_target t = target_of(&s, "id_ed25519");
-	struct buf out = BUF_INIT;
-	struct err e = ERR_INIT;
-	struct remote *r;
-	size_t i;
-
-	(void)state;
-	know(&s, "%H %ed25519\n");
-	r = remote_open_to_run(&t, &e);
-	assert_non_null(r);
-	/* each after the other, though there may be one session at a time */
-	for (i = 0; i < 3; i++) {
-		assert_int_equal(print(r, "echo one; cat; echo two >&2; exit 3",
-		    100, &out, &e), 1);
-		assert_string_equal(out.p, "one\n");
-	}
-	assert_int_equal(print(r, "head -c 100000 /dev/zero >&2; echo x", 100,
-	    &out, &e), 1);
-	assert_string_equal(out.p, "x\n");
-	assert_int_equal(print(r, "head -c 70000 /dev/zero", 70000, &out, &e),
-	    1);
-	assert_int_equal(out.n, 70000);
-	assert_fails(print(r, "head -c 70001 /dev/zero", 70000, &out, &e), e,
-	    ERR_PROTOCOL, "more than 70000 bytes");
-	remote_close(r);
-	/* one that is still running is no reason to wait */
-	e = (struct err)ERR_INIT;
-	r = remote_open_to_run(&t, &e);
-	assert_non_null(r);
-	out.n = 0;
-	assert_ok(remote_run(r, "exec sleep 20", &e), e);
-	assert_int_equal(remote_run_read(r, &out, 100, 50, &e), 0);
-	remote_close(r);
-	buf_clear(&out);
-	reap(&s.pid);
-}
-
-/*
- * What is forced upon the account runs, and gets an end of input; sshd itself
- * may say that there is sftp alone.
- */
-static void
-test_runs_what_is_forced(void **state)
-{
-	struct server s = start_usual();
-	struct remote_target t = target_of(&s, "id_ed25519");
-	struct buf out = BUF_INIT;
-	struct err e = ERR_INIT;
-	struct remote *r;
-
-	(void)state;
-	know(&s, "%H %ed25519\n");
-	r = remote_open_to_run(&t, &e);
-	assert_non_null(r);
-	assert_int_equal(print(r, "echo one", 100, &out, &e), 1);
-	assert_null(strstr(out.p, "one"));
-	reap(&s.pid);
-	assert_fails(print(r, "echo one", 100, &out, &e), e, ERR_AGAIN, "");
-	remote_close(r);
-	buf_clear(&out);
-}
-
 static void
 test_reads_the_configuration(void **state)
 {
@@ -1278,12 +1232,11 @@ main(void)
 		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_the_agent),
 		cmocka_unit_test(test_a_dead_agent),
+		cmocka_unit_test(test_an_agent_that_does_not_sign),
 		cmocka_unit_test(test_ssh_config),
 		cmocka_unit_test(test_ssh_config_and_host_keys),
 		cmocka_unit_test(test_proxies),
 		cmocka_unit_test(test_sends_a_file),
-		cmocka_unit_test(test_runs_commands),
-		cmocka_unit_test(test_runs_what_is_forced),
 	};
 
 	log_open("test", LOG_ERROR);

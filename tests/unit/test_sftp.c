@@ -10,8 +10,10 @@
 #include <sys/socket.h>
 
 #include "lib/base/mem.h"
+#include "lib/ssh/files.h"
+#include "lib/ssh/packet.h"
+#include "lib/ssh/put.h"
 #include "lib/ssh/sftp.h"
-#include "lib/ssh/sftp_packet.h"
 #include "lib/sys/cleanup.h"
 
 #define SERVER "/usr/lib/openssh/sftp-server"

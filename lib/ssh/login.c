@@ -1,10 +1,12 @@
+#include "lib/ssh/login.h"
+
 #include <libssh/libssh.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
-#include "lib/ssh/remote_parts.h"
+#include "lib/ssh/agent.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
 #include "lib/sys/secret.h"
@@ -12,7 +14,8 @@
 #define MAX_OFFERS 5	/* sshd hangs up at the sixth: MaxAuthTries */
 
 struct login {
-	struct remote *r;
+	struct session *session;
+	ssh_session libssh;	/* the session's */
 	const struct remote_target *target;
 	struct strv wanted;	/* keys that only the agent can use */
 	struct buf offered;	/* for the message */
@@ -23,8 +26,7 @@ struct login {
 static int
 judge_answer(struct login *l, int answer, struct err *e)
 {
-	ssh_session s = l->r->session;
-	const char *why = ssh_get_error(s);
+	const char *why = ssh_get_error(l->libssh);
 
 	if (answer == SSH_AUTH_SUCCESS)
 		return 1;
@@ -33,54 +35,79 @@ judge_answer(struct login *l, int answer, struct err *e)
 	if (answer == SSH_AUTH_PARTIAL)
 		return err_set(e, ERR_REFUSED, "a key is not enough to log "
 		    "in there");
-	if (ssh_is_connected(s) ||
+	if (ssh_is_connected(l->libssh) ||
 	    strstr(why, "Too many authentication failures") != NULL)
 		return err_set(e, ERR_REFUSED, "log in with%s: %s",
 		    buf_cstr(&l->offered), why);
-	return remote_cut(l->r, "log in", e);
+	return session_cut(l->session, "log in", e);
 }
 
 static int
 offer_key(struct login *l, const char *path, ssh_key key, struct err *e)
 {
-	char *fingerprint = remote_fingerprint(key);
+	char *fingerprint = session_fingerprint(key);
 	int answer;
 
 	buf_addf(&l->offered, "%s '%s' (%s)", l->offered.n > 0 ? "," : "",
 	    path, fingerprint);
 	free(fingerprint);
 	l->left--;
-	while ((answer = ssh_userauth_publickey(l->r->session, NULL, key)) ==
+	while ((answer = ssh_userauth_publickey(l->libssh, NULL, key)) ==
 	    SSH_AUTH_AGAIN)
-		if (remote_wait(l->r, e) < 0)
+		if (session_wait(l->session, e) < 0)
 			return err_wrap(e, "log in");
+	return judge_answer(l, answer, e);
+}
+
+/* The server's answer to the one key that libssh finds at the agent. */
+static int
+ask_with_agent(struct login *l, int *answer, struct err *e)
+{
+	while ((*answer = ssh_userauth_agent(l->libssh, NULL)) ==
+	    SSH_AUTH_AGAIN)
+		if (session_wait(l->session, e) < 0)
+			return err_wrap(e, "log in by the ssh-agent");
+	return 0;
+}
+
+/* 1 for in, 0 for no, -1; agent.h says why libssh is asked twice. */
+static int
+offer_agent_key(struct login *l, struct agent *a, size_t i, struct err *e)
+{
+	int answer, status, fd = agent_show(a, i, e);
+
+	if (fd < 0)
+		return -1;
+	if (i == 0 && ssh_set_agent_socket(l->libssh, fd) != SSH_OK)
+		return session_cut(l->session, "ask the ssh-agent", e);
+	if (ask_with_agent(l, &answer, e) < 0)
+		return -1;
+	if (answer == SSH_AUTH_ERROR && ssh_is_connected(l->libssh)) {
+		status = agent_sign(a, e);
+		if (status <= 0)
+			return status;
+		if (ask_with_agent(l, &answer, e) < 0)
+			return -1;
+	}
 	return judge_answer(l, answer, e);
 }
 
 static int
 offer_agent(struct login *l, bool only_wanted, struct err *e)
 {
-	struct remote *r = l->r;
-	int answer;
+	struct agent *a = agent_open(&l->wanted, only_wanted, l->left,
+	    session_deadline(l->session));
+	int status = 0;
+	size_t i;
 
-	r->agent = remote_agent_open(&l->wanted, only_wanted, l->left,
-	    r->deadline);
-	if (r->agent == NULL)
-		return 0;
+	if (a == NULL)
+		return cleanup_check(e);
 	buf_addf(&l->offered, "%s %zu of the ssh-agent's keys",
-	    l->offered.n > 0 ? "," : "", remote_agent_count(r->agent));
-	if (ssh_set_agent_socket(r->session,
-	    remote_agent_take_fd(r->agent)) != SSH_OK)
-		return remote_cut(r, "ask the ssh-agent", e);
-	while ((answer = ssh_userauth_agent(r->session, NULL)) ==
-	    SSH_AUTH_AGAIN)
-		if (remote_wait(r, e) < 0)
-			return err_wrap(e, "log in by the ssh-agent");
-	remote_agent_close(r->agent);
-	r->agent = NULL;
-	if (cleanup_check(e) < 0)
-		return -1;
-	return judge_answer(l, answer, e);
+	    l->offered.n > 0 ? "," : "", agent_count(a));
+	for (i = 0; i < agent_count(a) && status == 0; i++)
+		status = offer_agent_key(l, a, i, e);
+	agent_close(a);
+	return status;
 }
 
 /* A key with a passphrase asks for it: nobody is there to answer. */
@@ -184,7 +211,7 @@ login_default(struct login *l, struct err *e)
 	static const char *const others[] = {
 		"id_ed25519", "id_ecdsa", "id_rsa",
 	};
-	char *first = remote_get_option(l->r, SSH_OPTIONS_IDENTITY), *other;
+	char *first = session_option(l->session, SSH_OPTIONS_IDENTITY), *other;
 	const char *base = first != NULL ? path_base(first) : "";
 	bool is_default = false;
 	int status = 0;
@@ -216,25 +243,26 @@ say_refused(const struct login *l, struct err *e)
 }
 
 static void
-say_banner(struct remote *r)
+say_banner(const struct login *l)
 {
-	char *text = ssh_get_issue_banner(r->session);
+	char *text = ssh_get_issue_banner(l->libssh);
 
 	if (text != NULL && *text != '\0')
-		log_detail("%s says: %s", r->name, text);
+		log_detail("%s says: %s", session_name(l->session), text);
 	ssh_string_free_char(text);
 }
 
 int
-remote_login(struct remote *r, const struct remote_target *t, struct err *e)
+login_by_key(struct session *s, const struct remote_target *t, struct err *e)
 {
-	struct login l = {.r = r, .target = t, .left = MAX_OFFERS};
+	struct login l = {.session = s, .libssh = session_libssh(s),
+	    .target = t, .left = MAX_OFFERS};
 	int status;
 
 	status = t->identity_file != NULL ?
 	    login_named(&l, t->identity_file, e) : login_default(&l, e);
 	if (status >= 0)
-		say_banner(r);
+		say_banner(&l);
 	if (status == 0)
 		status = say_refused(&l, e);
 	strv_clear(&l.wanted);

@@ -1,4 +1,4 @@
-#include "lib/ssh/sftp_packet.h"
+#include "lib/ssh/packet.h"
 
 #include <endian.h>
 #include <stdarg.h>

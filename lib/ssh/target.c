@@ -1,8 +1,9 @@
+#include "lib/ssh/target.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/mem.h"
-#include "lib/ssh/remote.h"
 
 static char *
 copy_value(const struct conf *conf, const char *section, const char *key)

@@ -1,3 +1,5 @@
+#include "lib/ssh/connect.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -13,14 +15,13 @@
 #include <unistd.h>
 
 #include "lib/base/mem.h"
-#include "lib/ssh/remote_parts.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/clock.h"
 
 #define SILENT_MS 30000	/* sent and not confirmed for so long: gone */
 
 int
-remote_slice(int64_t deadline, struct err *e)
+slice_until(int64_t deadline, struct err *e)
 {
 	int64_t left = deadline - clock_ms();
 
@@ -28,7 +29,7 @@ remote_slice(int64_t deadline, struct err *e)
 		return -1;
 	if (left <= 0)
 		return err_set(e, ERR_AGAIN, "no answer in time");
-	return left < REMOTE_SLICE_MS ? (int)left : REMOTE_SLICE_MS;
+	return left < SLICE_MS ? (int)left : SLICE_MS;
 }
 
 /* ------------------------------------------------------- names to addresses */
@@ -104,7 +105,7 @@ wait_lookup(struct lookup *l, int64_t deadline, struct err *e)
 	int ms;
 
 	do {
-		ms = remote_slice(deadline, e);
+		ms = slice_until(deadline, e);
 		if (ms < 0)
 			return err_wrap(e, "look up '%s'", l->host);
 	} while (poll(&p, 1, ms) <= 0);
@@ -152,7 +153,7 @@ finish_connect(int fd, int64_t deadline, struct err *e)
 	int code = 0, ms;
 
 	do {
-		ms = remote_slice(deadline, e);
+		ms = slice_until(deadline, e);
 		if (ms < 0)
 			return -1;
 	} while (poll(&p, 1, ms) <= 0);
@@ -203,7 +204,7 @@ try_all(const struct addrinfo *list, int64_t deadline, struct err *e)
 }
 
 int
-remote_connect(const char *host, unsigned port, int64_t deadline,
+connect_tcp(const char *host, unsigned port, int64_t deadline,
     struct err *e)
 {
 	struct lookup *l = start_lookup(host, port, e);

@@ -1,18 +1,16 @@
-/*
- * known_hosts, read by ourselves: libssh takes a key that is revoked, and one
- * that is wrong in the user's file where the system's file has it right. What
- * libssh accepts must be accepted here as well. The format is that of sshd(8),
- * SSH_KNOWN_HOSTS FILE FORMAT.
- */
+#include "lib/ssh/known_hosts.h"
+
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
-#include "lib/ssh/remote_parts.h"
+#include "lib/data/hash.h"
 #include "lib/sys/fs.h"
 
+#define SHA1_SIZE 20
+#define SHA1_BLOCK 64
 #define FILE_LIMIT ((size_t)16 << 20)
 
 /* What one file says of the host, the worst last. */
@@ -20,8 +18,13 @@ enum verdict {
 	V_UNKNOWN, V_OK, V_OTHER, V_CHANGED
 };
 
+struct word {
+	const char *p;
+	size_t n;
+};
+
 struct search {
-	const struct remote_host_key *key;
+	const struct host_key *key;
 	char *names[2];		/* with the port where it is not 22, without */
 	const char *file;
 	size_t line;
@@ -33,12 +36,119 @@ struct search {
 	size_t authority_line;
 };
 
-/* -------------------------------------------------------------------- lines */
+/*
+ * ---------------------------------------------------------------- names
+ * The first word of a line: patterns, or a hashed name.
+ */
 
-static struct remote_word
+static bool
+matches(const char *name, const char *p, const char *end)
+{
+	const char *star = NULL, *from = NULL;
+
+	while (*name != '\0') {
+		if (p < end && *p == '*') {
+			star = ++p;
+			from = name;
+		} else if (p < end && (*p == '?' ||
+		    tolower((unsigned char)*p) == *name)) {
+			p++;
+			name++;
+		} else if (star != NULL) {
+			p = star;
+			name = ++from;
+		} else
+			return false;
+	}
+	while (p < end && *p == '*')
+		p++;
+	return p == end;
+}
+
+/* "a,b*,!bc": what is denied wins. */
+static bool
+matches_list(const char *name, struct word list)
+{
+	const char *p = list.p, *end = list.p + list.n, *comma;
+	bool found = false, denies;
+
+	for (; p < end; p = comma < end ? comma + 1 : end) {
+		comma = memchr(p, ',', (size_t)(end - p));
+		if (comma == NULL)
+			comma = end;
+		denies = *p == '!';
+		if (matches(name, denies ? p + 1 : p, comma)) {
+			if (denies)
+				return false;
+			found = true;
+		}
+	}
+	return found;
+}
+
+/* RFC 2104, with SHA-1; the key is no longer than a block. */
+static bool
+hmac_sha1(const struct buf *key, const char *text,
+    uint8_t mac[HASH_SIZE_MAX])
+{
+	uint8_t pad[2][SHA1_BLOCK], inner[HASH_SIZE_MAX];
+	struct hash *h;
+	size_t i;
+
+	for (i = 0; i < SHA1_BLOCK; i++) {
+		pad[0][i] = (i < key->n ? (uint8_t)key->p[i] : 0) ^ 0x36;
+		pad[1][i] = pad[0][i] ^ 0x36 ^ 0x5c;
+	}
+	h = hash_open_as(HASH_SHA1);
+	if (h == NULL)
+		return false;
+	hash_add(h, pad[0], SHA1_BLOCK);
+	hash_add(h, text, strlen(text));
+	hash_finish(h, inner);
+	h = hash_open_as(HASH_SHA1);
+	if (h == NULL)
+		return false;
+	hash_add(h, pad[1], SHA1_BLOCK);
+	hash_add(h, inner, SHA1_SIZE);
+	hash_finish(h, mac);
+	return true;
+}
+
+/* "|1|salt|hash" */
+static bool
+matches_hashed(const char *name, struct word host)
+{
+	const char *salt = host.p + 3, *end = host.p + host.n, *bar;
+	struct buf key = BUF_INIT, wanted = BUF_INIT;
+	uint8_t mac[HASH_SIZE_MAX];
+	bool same = false;
+
+	bar = memchr(salt, '|', (size_t)(end - salt));
+	if (bar != NULL && base64_read(salt, (size_t)(bar - salt), &key) &&
+	    base64_read(bar + 1, (size_t)(end - bar - 1), &wanted) &&
+	    key.n <= SHA1_BLOCK && wanted.n == SHA1_SIZE &&
+	    hmac_sha1(&key, name, mac))
+		same = memcmp(mac, wanted.p, SHA1_SIZE) == 0;
+	buf_clear(&key);
+	buf_clear(&wanted);
+	return same;
+}
+
+/* name, in lower case, is one of host: "a,b*,!bc", "|1|salt|hash". */
+static bool
+host_matches(const char *name, struct word host)
+{
+	if (host.n > 3 && memcmp(host.p, "|1|", 3) == 0)
+		return matches_hashed(name, host);
+	return matches_list(name, host);
+}
+
+/* ---------------------------------------------------------------- lines */
+
+static struct word
 next_word(const char **p, const char *end)
 {
-	struct remote_word w;
+	struct word w;
 
 	while (*p < end && (**p == ' ' || **p == '\t'))
 		(*p)++;
@@ -50,14 +160,14 @@ next_word(const char **p, const char *end)
 }
 
 static bool
-word_is(struct remote_word w, const char *text)
+word_is(struct word w, const char *text)
 {
 	return w.n == strlen(text) && memcmp(w.p, text, w.n) == 0;
 }
 
 /* The type stands in the key itself, too: a string with its length. */
 static bool
-is_of_type(const struct remote_host_key *key, struct remote_word type)
+is_of_type(const struct host_key *key, struct word type)
 {
 	const uint8_t *p = key->blob;
 	size_t n;
@@ -69,7 +179,7 @@ is_of_type(const struct remote_host_key *key, struct remote_word type)
 }
 
 static bool
-is_same_key(const struct remote_host_key *key, struct remote_word text)
+is_same_key(const struct host_key *key, struct word text)
 {
 	struct buf blob = BUF_INIT;
 	bool same = base64_read(text.p, text.n, &blob) && blob.n == key->n &&
@@ -88,7 +198,7 @@ say_revoked(const struct search *s, struct err *e)
 }
 
 static void
-note_key(struct search *s, struct remote_word type, struct remote_word text)
+note_key(struct search *s, struct word type, struct word text)
 {
 	if (is_same_key(s->key, text))
 		s->has_key = true;
@@ -100,10 +210,10 @@ note_key(struct search *s, struct remote_word type, struct remote_word text)
 }
 
 static bool
-is_either(const struct search *s, struct remote_word host)
+is_either(const struct search *s, struct word host)
 {
-	return remote_host_matches(s->names[0], host) ||
-	    remote_host_matches(s->names[1], host);
+	return host_matches(s->names[0], host) ||
+	    host_matches(s->names[1], host);
 }
 
 /*
@@ -113,8 +223,8 @@ is_either(const struct search *s, struct remote_word host)
 static int
 read_line(struct search *s, const char *p, const char *end, struct err *e)
 {
-	struct remote_word mark = {NULL, 0}, host = next_word(&p, end);
-	struct remote_word type, text;
+	struct word mark = {NULL, 0}, host = next_word(&p, end);
+	struct word type, text;
 
 	if (host.n == 0 || host.p[0] == '#')
 		return 0;
@@ -129,7 +239,7 @@ read_line(struct search *s, const char *p, const char *end, struct err *e)
 	if (mark.n > 0 && word_is(mark, "@revoked"))
 		return is_same_key(s->key, text) && is_either(s, host) ?
 		    say_revoked(s, e) : 0;
-	if (!remote_host_matches(s->names[0], host))
+	if (!host_matches(s->names[0], host))
 		return 0;
 	if (mark.n == 0)
 		note_key(s, type, text);
@@ -249,7 +359,7 @@ judge(struct search *s, struct err *e)
 }
 
 int
-remote_hosts_judge(const struct remote_host_key *key, struct err *e)
+known_hosts_judge(const struct host_key *key, struct err *e)
 {
 	struct search s = {.key = key};
 	int status;

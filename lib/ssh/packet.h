@@ -8,14 +8,16 @@
  *
  * Reading is bounded: beyond the end all is 0, and packet_check says so.
  */
-#ifndef LIB_SSH_SFTP_PACKET_H
-#define LIB_SSH_SFTP_PACKET_H
+#ifndef LIB_SSH_PACKET_H
+#define LIB_SSH_PACKET_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
-#include "lib/ssh/sftp.h"
+#include "lib/base/buf.h"
+#include "lib/base/err.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -103,6 +105,14 @@ struct packet {
  */
 ssize_t packet_frame(struct packet *out, const unsigned char *p, size_t n,
     struct err *e);
+
+/* What a file is. */
+struct sftp_attributes {
+	bool is_directory;
+	bool is_file;
+	uint64_t size;
+	int64_t modified;	/* seconds since the epoch; 0: not told */
+};
 
 uint32_t packet_get_u32(struct packet *a);
 uint64_t packet_get_u64(struct packet *a);
