@@ -91,7 +91,14 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 	@echo '  LINK  $@'
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
-tests: all $(UNIT_TESTS)
+# before libc, and before a sanitizer's library
+$(BUILD)/tests/clock.so: tests/sim/clock.c Makefile | deps-build
+	@mkdir -p $(@D)
+	@echo '  CC    $<'
+	@$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fPIC -shared \
+	    -o $@ $<
+
+tests: all $(UNIT_TESTS) $(BUILD)/tests/clock.so
 
 check: deps
 ifeq ($(DEPS),yes)

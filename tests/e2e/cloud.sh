@@ -4,6 +4,11 @@
 #
 #   cloud_start [OPTION...]   starts it, with options of tests/sim/cloud.py;
 #                             sets CLOUD, its URL. It ends with the test.
+#                             Its clock is one that `machines` has as well:
+#                             nobody waits there (tests/sim/clock.c). With
+#                             CLOUD_CLOCK=real it is the real one: for two at
+#                             one time, of which the faster would make the
+#                             other one late, and for who does not use it
 #                             CLOUD_IN: a process whose namespace it shares,
 #                             or "here": ours
 #   cloud_conf [BUILD...]     adds what it needs to $T/conf; by default for
@@ -18,7 +23,7 @@ CLOUD_GITLAB_TOKEN=glpat-0123456789abcdef
 CLOUD_PROJECT=42
 
 cloud_start() {
-    local how ways=('unshare -n' 'unshare -rn' '') shared=()
+    local how ways=('unshare -n' 'unshare -rn' '') shared=() clock=()
     case ${CLOUD_IN:-} in
     '') ;;
     here) ways=('') ;;
@@ -26,6 +31,12 @@ cloud_start() {
     esac
     : >"$T/cloud.log"
     : >"$T/cloud.out"
+    CLOUD_TIME=()
+    if [ "${CLOUD_CLOCK:-}" != real ]; then
+        clock=(--clock "$T/cloud.clock")
+        CLOUD_TIME=("VC_CLOCK=$T/cloud.clock" "LD_PRELOAD=$BUILD/tests/clock.so"
+            "ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0")
+    fi
     for how in "${ways[@]}"; do
         # shellcheck disable=SC2086
         [ -z "$how" ] || $how true 2>/dev/null || continue
@@ -33,7 +44,7 @@ cloud_start() {
         # the pid stays the same: unshare becomes the simulator
         # shellcheck disable=SC2086
         $how /usr/bin/python3 -B "$SIM/cloud.py" --with-parent \
-            "${shared[@]}" --log "$T/cloud.log" --token "$CLOUD_TOKEN" \
+            "${shared[@]}" "${clock[@]}" --log "$T/cloud.log" --token "$CLOUD_TOKEN" \
             --gitlab-token "$CLOUD_GITLAB_TOKEN" --project "$CLOUD_PROJECT" \
             "$@" >"$T/cloud.out" 2>"$T/cloud.err" &
         PIDS+=($!)
@@ -61,7 +72,23 @@ cloud_wait() {
 in_cloud() { "${CLOUD_WAY[@]}" "$@"; }
 
 machines() {
-    in_cloud "$BUILD/bin/build-machine-ctl" -c "$T/conf" "$@"
+    in_cloud env "${CLOUD_TIME[@]}" "$BUILD/bin/build-machine-ctl" \
+        -c "$T/conf" "$@"
+}
+
+# machines_begin NAME ARG...: in the background, what it says into $T/NAME.out
+# and NAME.err; sets PID, which is in $T/NAME.pid from before it begins. A shell
+# ignores INT for what it puts into the background.
+machines_begin() {
+    local name=$1
+    shift
+    # shellcheck disable=SC2016
+    "${CLOUD_WAY[@]}" env --default-signal=INT "${CLOUD_TIME[@]}" bash -c \
+        'echo $$ >"$1"; exec "${@:2}"' bash "$T/$name.pid" \
+        "$BUILD/bin/build-machine-ctl" -c "$T/conf" "$@" \
+        >"$T/$name.out" 2>"$T/$name.err" &
+    PID=$!
+    PIDS+=("$PID")
 }
 
 cloud_conf() {
@@ -104,6 +131,29 @@ cloud_fault() {
 
 # cloud_set limit=2 boot_seconds=3 ...: options, while it runs.
 cloud_set() { cloud_do options "{$(json_members "$@")}" >"$T/cloud.control"; }
+
+# cloud_pass SECONDS: so much later.
+cloud_pass() { cloud_do pass "{\"seconds\": $1}" >"$T/cloud.control"; }
+
+# cloud_time: what time it is there, in seconds.
+cloud_time() { cloud_do pass '{"seconds": 0}' | sed 's/.*: *\([0-9]*\).*/\1/'; }
+
+# cloud_later AT REQUEST FAULT COUNT [KEY=VALUE...]: the fault begins before the
+# request number AT from now on of those that begin with REQUEST. delete=true:
+# and whatever is active is deleted then.
+cloud_later() {
+    cloud_do later "{\"fault\": {$(json_members "name=$3" "count=$4")}, $(
+        json_members "at=$1" "request=$2" "${@:5}")}" >"$T/cloud.control"
+}
+
+# cloud_strike NAME AT WHEN SIGNAL [REQUEST]: who was begun as NAME gets it at the
+# request number AT from now on, of those that begin with REQUEST; that one is
+# "lost" or "done" (tests/sim/control.py).
+cloud_strike() {
+    rm -f "$T/$1.pid"
+    cloud_do strike "{$(json_members "file=$T/$1.pid" "at=$2" "when=$3" \
+        "signal=$4" "request=${5:-}")}" >"$T/cloud.control"
+}
 
 # cloud_droplet NAME [TAG...] [KEY=VALUE...]: somebody's droplet; prints its id.
 # Keys: number (of them; "%d" in the name counts), age (seconds), status, size,

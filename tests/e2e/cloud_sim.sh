@@ -21,7 +21,7 @@ api() {
     auth=${AUTH:-$auth}
     : >"$T/body"
     : >"$T/headers"
-    STATUS=$(in_cloud curl -sS --max-time 2 --noproxy '*' -X "$method" \
+    STATUS=$(in_cloud env "${CLOUD_TIME[@]}" curl -sS --max-time 120 --noproxy '*' -X "$method" \
         -H "$auth" -H "Content-Type: ${TYPE:-application/json}" -D "$T/headers" \
         -o "$T/body" -w '%{http_code}' ${body:+-d "$body"} "$@" "$CLOUD$path" \
         2>"$T/curl")
@@ -61,11 +61,11 @@ is() {
     [ "$got" = "$2" ] || die "$1 is '$got', not '$2': $(cat "$T/body")"
 }
 
-# soon COMMAND...: true within some seconds
+# soon COMMAND...: true within some seconds of the simulator's
 soon() {
-    for _ in $(seq 100); do
+    for _ in $(seq 30); do
         "$@" && return
-        sleep 0.05
+        cloud_pass 0.2
     done
     die "waited in vain: $*"
 }
@@ -95,11 +95,12 @@ living() {
     [ "$got" = "$1" ] || die "$got droplets, not $1: $(cloud_droplets)"
 }
 
-# says ADDRESS: what port 22 says first, in half a second; fails if it refuses.
+# says ADDRESS: what port 22 says first; fails if it refuses. PATIENCE: how many
+# seconds one that is silent has.
 says() {
     in_cloud bash -c '{ exec 3<>"/dev/tcp/$1/22"; } || exit
-        read -r -t 0.5 line <&3
-        printf "%s\n" "$line"' bash "$1" 2>/dev/null
+        read -r -t "$2" line <&3
+        printf "%s\n" "$line"' bash "$1" "${PATIENCE:-120}" 2>/dev/null
 }
 
 # ------------------------------------------------------- clients not ours
@@ -107,7 +108,7 @@ says() {
 test_libcloud_is_content() {
     cloud_start --limit 60 --delete-seconds 1
     cloud_droplet 'foreign-%d' number=45 >/dev/null
-    in_cloud /usr/bin/python3 -B "$SIM/client_libcloud.py" "$CLOUD" \
+    in_cloud env "${CLOUD_TIME[@]}" /usr/bin/python3 -B "$SIM/client_libcloud.py" "$CLOUD" \
         "$CLOUD_TOKEN" || die "libcloud is not"
 }
 
@@ -119,8 +120,8 @@ test_python_digitalocean_is_content() {
     cloud_start --limit 60 --boot-seconds 2
     cloud_droplet 'foreign-%d' number=40 >/dev/null
     cloud_droplet 'foreign-web-%d' web number=5 >/dev/null
-    DIGITALOCEAN_END_POINT=$CLOUD/v2/ in_cloud /usr/bin/python3 -B \
-        "$SIM/client_digitalocean.py" "$CLOUD_TOKEN" ||
+    in_cloud env "${CLOUD_TIME[@]}" "DIGITALOCEAN_END_POINT=$CLOUD/v2/" \
+        /usr/bin/python3 -B "$SIM/client_digitalocean.py" "$CLOUD_TOKEN" ||
         die "python-digitalocean is not"
 }
 
@@ -276,7 +277,7 @@ test_port_22() {
     soon silent 127.30.0.3
     ssh_fault ssh-never 1 127.30.0.4
     ssh_fault ssh-no-banner 0 127.30.0.5
-    [ -z "$(says 127.30.0.5)" ] || die "it speaks"
+    [ -z "$(PATIENCE=1 says 127.30.0.5)" ] || die "it speaks"
     ssh_fault ssh-nonsense 0 127.30.0.6
     [[ $(says 127.30.0.6) == HTTP* ]] || die "it does not speak HTTP"
 }
@@ -286,8 +287,8 @@ ssh_fault() {
     cloud_fault "$1" 1
     make "${1//_/-}"
     soon has_status active
-    sleep 0.5
-    if [ "$2" = 0 ]; then soon says "$3"; else silent "$3" || die "$1"; fi
+    cloud_pass 60
+    if [ "$2" = 0 ]; then PATIENCE=0.1 soon says "$3"; else silent "$3" || die "$1"; fi
 }
 
 # ------------------------------------------------------- faults, one by one
@@ -332,9 +333,12 @@ test_faults_of_post() {
     unmade limit-422 answers 422 'will exceed your droplet limit'
     unmade account-locked answers 403 locked
     unmade post-429 answers 429 too_many
-    cloud_fault post-slow 1 0.7
+    local before
+    before=$(cloud_time)
+    cloud_fault post-slow 1 70
     make slow
-    cloud_fault post-slow 1 4
+    [ $(($(cloud_time) - before)) -ge 69 ] || die 'it was not slow'
+    cloud_fault post-slow 1 200
     no_answer 28 POST /v2/droplets "$(droplet x)"
     living $((n + 2))
     make normal
@@ -352,13 +356,19 @@ test_faults_of_a_life() {
     has_status new || die "it is not new"
     cloud_fault never-active 1
     make never
-    sleep 0.5
+    cloud_pass 60
     answers 200 '"locked":true,"status":"new"' GET "/v2/droplets/$ID"
     answers 200 in-progress GET "/v2/droplets/$ID/actions"
     cloud_fault droplet-vanishes 1
     make vanishes
     is_gone || die "it is there"
     answers 404 . DELETE "/v2/droplets/$ID"
+    cloud_fault not-yet
+    make waits
+    cloud_pass 60
+    has_status new || die "it is not new"
+    cloud_fault not-yet 0
+    has_status active || die "it is not active"
     cloud_fault active-off 1
     make off
     soon has_status off
@@ -375,7 +385,7 @@ test_faults_of_a_life() {
     # shellcheck disable=SC2317
     listed() { api GET '/v2/droplets?name=less' && grep -q '"less"' "$T/body"; }
     soon listed
-    living 6
+    living 7
 }
 
 test_faults_of_looking() {
@@ -391,7 +401,7 @@ test_faults_of_looking() {
     is '[d["name"] for d in body["droplets"]]' "['old']"
     living 2
     answers 404 . GET "/v2/droplets/$ID"
-    sleep 0.3
+    cloud_pass 60
     answers 200 '"status":"active".*"v4":\[\]' GET "/v2/droplets/$ID"
     answers 200 . GET /v2/droplets
     is '[len(d["networks"]["v4"]) for d in body["droplets"]]' '[2, 0]'
@@ -406,7 +416,7 @@ test_faults_of_delete() {
         soon has_status active
         cloud_fault "$1" 1 "${SECONDS_OF:-}"
         "${@:2}" DELETE "/v2/droplets/$ID"
-        sleep 0.5
+        cloud_pass 60
         living 1
         answers 204 '' DELETE "/v2/droplets/$ID"
         soon is_gone
@@ -425,8 +435,8 @@ test_faults_of_delete() {
     made delete-reset-after-accept no_answer 56
     made delete-404 answers 404 not_found
     SECONDS_OF=1000 unmade delete-slow answers 204 ''
-    # long enough to be still locked when the next request comes
-    cloud_set boot_seconds=2
+    # still locked when the next request comes
+    cloud_set boot_seconds=5
     make x
     cloud_fault delete-new-422
     answers 422 'pending event' DELETE "/v2/droplets/$ID"
@@ -437,7 +447,7 @@ test_faults_of_delete() {
     cloud_fault delete-new-422 0
     answers 204 '' DELETE "/v2/droplets/$ID"
     soon has_status active
-    sleep 0.5
+    cloud_pass 60
     has_status active || die "it went"
 }
 
@@ -454,6 +464,14 @@ test_faults_of_any_request() {
     no_answer 18 GET /v2/droplets
     cloud_fault list-reset 1
     no_answer 56 GET /v2/droplets
+    cloud_fault list-together 2
+    mkdir "$T/first"
+    (T=$T/first; answers 200 . GET /v2/droplets) &
+    local first=$!
+    wait_for grep -q list-together "$T/cloud.log" || die 'it has not come'
+    kill -0 $first || die 'it is answered'
+    answers 200 . GET /v2/droplets
+    wait $first || die 'the first is not'
     cloud_fault page-2-fails 1
     answers 200 . GET '/v2/droplets?per_page=2&page=1'
     answers 500 . GET '/v2/droplets?per_page=2&page=2'
@@ -475,8 +493,11 @@ test_faults_of_any_request() {
     answers 403 forbidden GET /v2/account
     cloud_fault stall 1
     no_answer 28 GET /v2/account
-    cloud_fault slow 1 0.2
+    local before
+    before=$(cloud_time)
+    cloud_fault slow 1 30
     answers 200 . GET /v2/account
+    [ $(($(cloud_time) - before)) -ge 29 ] || die 'it was not slow'
     cloud_fault account-locked 1
     answers 200 '"status":"locked"' GET /v2/account
     cloud_fault account-warning 1
@@ -593,7 +614,7 @@ test_faults_of_gitlab() {
     cloud_fault runner-never-online 1
     make machine "\"user_data\": \"$(field 'body["token"]')\""
     soon has_status active
-    sleep 0.5
+    cloud_pass 60
     answers 200 never_contacted GET "/api/v4/runners/$id"
 }
 
@@ -604,7 +625,7 @@ test_it_ends_with_its_parent() {
     # the subshell is its parent
     pid=$(cloud_start; echo "$CLOUD_PID")
     [[ $pid =~ ^[0-9]+$ ]] || die "it did not start: $pid"
-    soon ended "$pid"
+    wait_for ended "$pid" || die 'it goes on'
 }
 # shellcheck disable=SC2317
 ended() { ! kill -0 "$1" 2>/dev/null; }

@@ -57,6 +57,23 @@ must() {
     die "failed: $*"
 }
 
+# wait_for [-p PID] COMMAND...: until it is true. The only way to wait for
+# something: a machine that is slow may take its time, and the failure is
+# no worse for coming late. -p: as long as that process lives.
+wait_for() {
+    local end=$((SECONDS + 300)) pid=
+    [ "$1" != -p ] || { pid=$2; shift 2; }
+    until "$@"; do
+        if [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; then
+            # perhaps the last thing that it did
+            "$@"
+            return
+        fi
+        [ "$SECONDS" -lt "$end" ] || return 1
+        sleep 0.02
+    done
+}
+
 # PARALLEL, where it is set before: so many tests at once, for those that wait
 # more than they work. They are in the background then, where bash has
 # everything ignore SIGINT.
@@ -134,14 +151,10 @@ cleanup() {
 # No key ring, and no living agent of one, may outlast a run. A keeper whose
 # parent was killed needs a moment.
 check_nothing_left() {
-    local left
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        left=$(keyrings; agents)
-        [ -n "$left" ] || return 0
-        sleep 0.3
-    done
-    die "left behind: $left"
+    wait_for nothing_is_left || die "left behind: $(keyrings; agents)"
 }
+
+nothing_is_left() { [ -z "$(keyrings; agents)" ]; }
 
 keyrings() {
     find /dev/shm -maxdepth 1 -name 'veilid-cicd-keys.*' 2>/dev/null

@@ -159,9 +159,9 @@ test_json_and_headers() {
 test_what_a_request_says() {
     local user
     start
-    BEFORE=$(date +%s)
+    BEFORE=$(cloud_time)
     must machines create --wait none amd64-deb -o digitalocean.ttl=2h
-    AFTER=$(date +%s)
+    AFTER=$(cloud_time)
     is "$(body 'sorted(b)')" "['image', 'name', 'region', 'size', 'ssh_keys', 'tags']"
     is "$(body 'b["name"], b["region"], b["size"]')" \
         "('$NAME', 'nyc1', 'c2-8vcpu-16gb-intel')"
@@ -295,7 +295,7 @@ test_adopted_machines_stay_when_it_fails() {
     local id off
     start
     id=$(ours amd64-deb ssh=false)
-    expect 75 "droplet $id: no SSH server answers on port 22" machines create --timeout 1s amd64-deb arm64-deb
+    expect 75 "droplet $id: no SSH server answers on port 22" machines create --timeout 2m amd64-deb arm64-deb
     there "$id"
     off=$(ours amd64-rpm status=off)
     expect 69 "droplet $off .*is switched off.*--replace" machines create amd64-rpm
@@ -346,7 +346,7 @@ test_wait_none_and_active() {
     cut -f 5 out | grep -q '^127\.30\.' || die "$(cat out)"
     cloud_fault public-only 1
     expect 75 'it has no private address' \
-        machines create --wait active --timeout 1s amd64-rpm
+        machines create --wait active --timeout 2m amd64-rpm
     is "$(cloud_droplets | wc -l)" 2
 }
 
@@ -360,12 +360,12 @@ test_wait_ssh_is_the_default() {
     cloud_set ssh_seconds=0.05
     cloud_fault ssh-no-banner 1
     expect 75 'timed out: droplet [0-9]+: no SSH server answers on port 22' \
-        machines create --timeout 1s amd64-deb
+        machines create --timeout 2m amd64-deb
     there
     cloud_fault ssh-never 1
     # all of them go, those that were ready too
     expect 75 'port 22 of its private address' \
-        machines create --wait ssh --timeout 1s amd64-deb arm64-deb
+        machines create --wait ssh --timeout 2m amd64-deb arm64-deb
     there
 }
 
@@ -406,7 +406,7 @@ assert r["token"] in d["user_data"], d' || die 'its runner'
     is "$(grep '^DELETE' order | head -n 1 | cut -c -19)" 'DELETE /v2/droplets'
     cloud_fault runner-never-online 1
     expect 75 'its runner is not online' \
-        machines create --wait runner --timeout 1s amd64-deb
+        machines create --wait runner --timeout 2m amd64-deb
     there
     no_runners
 }
@@ -414,7 +414,7 @@ assert r["token"] in d["user_data"], d' || die 'its runner'
 test_too_short_a_time() {
     start --boot-seconds 1000
     enrol
-    expect 75 '2 machines failed' machines create --timeout 1s amd64-deb arm64-deb
+    expect 75 '2 machines failed' machines create --timeout 2m amd64-deb arm64-deb
     is "$(grep -c 'timed out: droplet [0-9]*: it is not active' err)" 2
     there
     no_runners
@@ -424,7 +424,7 @@ test_keep() {
     local id
     start --boot-seconds 1000
     enrol
-    expect 75 'is kept and costs money' machines create --keep --timeout 1s amd64-deb
+    expect 75 'is kept and costs money' machines create --keep --timeout 2m amd64-deb
     id=$(cloud_droplets | cut -d ' ' -f 1)
     grep -q "droplet $id .*is kept" err || die "$(cat err)"
     is "$(runner_ids | wc -w)" 1

@@ -47,7 +47,7 @@ fails() {
     local status=$1 regex=$2 fault=$3
     shift 2
     cloud_fault "$@"
-    expect "$status" "$regex" machines create --timeout "${TIMEOUT:-30s}" amd64-deb
+    expect "$status" "$regex" machines create --timeout 3m amd64-deb
     [ ! -s "$T/out" ] || die "printed: $(cat "$T/out")"
     cloud_fault "$fault" 0
     has_none
@@ -121,7 +121,7 @@ test_what_was_not_made_is_made_by_another_post() {
 
 test_an_unclear_post_that_never_gets_clear_is_given_up() {
     begin
-    TIMEOUT=8s fails 75 'amd64-deb: .*500' post-500-not-made
+    fails 75 'amd64-deb: .*500' post-500-not-made
 }
 
 test_a_post_that_takes_long_is_waited_for() {
@@ -133,15 +133,15 @@ test_a_post_that_takes_long_is_waited_for() {
 test_a_post_that_is_never_answered_leaves_nothing() {
     begin
     cloud_fault never-active
-    TIMEOUT=4s fails 75 'amd64-deb' post-stall-after-accept
+    fails 75 'amd64-deb' post-stall-after-accept
     [ "$(posts)" = 1 ] || die "$(posts) POSTs"
 }
 
 # The droplet of an earlier attempt appears when there is a second one: the
 # one that was made too many goes.
 test_of_two_that_this_run_has_made_one_stays() {
-    begin
-    cloud_fault list-lag 1 15
+    begin --boot-seconds 120
+    cloud_fault list-lag 1 60
     comes post-500-after-accept 1
     [ "$(posts)" = 2 ] || die "$(posts) POSTs"
     grep -q 'one too many' "$T/err" || die 'said nothing'
@@ -150,10 +150,11 @@ test_of_two_that_this_run_has_made_one_stays() {
 # The first, unclear one and the second one both come late, the first earlier:
 # the second is known by the answer alone.
 test_what_only_the_answer_told_is_not_forgotten() {
-    begin
-    cloud_fault list-lag 2 16
+    begin --boot-seconds 120
+    cloud_fault list-lag 2 60
     comes post-500-after-accept 1
-    sleep 5     # the second would be listed by now
+    [ "$(posts)" = 2 ] || die "$(posts) POSTs"
+    cloud_pass 300      # the second would be listed by now
     has_one
 }
 
@@ -169,7 +170,7 @@ test_429_and_try_again_are_tried_again() {
 
 test_try_again_for_ever_ends_with_75() {
     begin
-    TIMEOUT=60s fails 75 'given up after .*422.*[Pp]lease try again' post-try-again
+    fails 75 'given up after .*422.*[Pp]lease try again' post-try-again
 }
 
 test_the_droplet_limit_says_what_to_do() {
@@ -204,7 +205,7 @@ test_an_errored_creation_is_made_again() {
 
 test_a_creation_that_always_errs_is_given_up() {
     begin
-    TIMEOUT=90s fails 75 'given up after 4 attempts: .*action [0-9]' action-errored
+    fails 75 'given up after 4 attempts: .*action [0-9]' action-errored
 }
 
 test_a_droplet_that_vanishes_is_made_again() {
@@ -220,7 +221,7 @@ test_a_droplet_that_is_not_known_yet_is_waited_for() {
 
 test_never_active_is_75_and_deleted() {
     begin
-    TIMEOUT=3s fails 75 'amd64-deb: timed out: droplet [0-9]+: it is not active' \
+    fails 75 'amd64-deb: timed out: droplet [0-9]+: it is not active' \
         never-active
 }
 
@@ -232,14 +233,14 @@ test_addresses_that_come_late_are_waited_for() {
 
 test_no_private_address_is_75() {
     begin
-    TIMEOUT=3s fails 75 'it has no private address' public-only
+    fails 75 'it has no private address' public-only
 }
 
 test_port_22_that_does_not_answer_is_75() {
     begin
-    TIMEOUT=3s fails 75 'no SSH server answers on port 22 of its private address' ssh-never
-    TIMEOUT=4s fails 75 'port 22' ssh-no-banner
-    TIMEOUT=3s fails 75 'port 22' ssh-nonsense
+    fails 75 'no SSH server answers on port 22 of its private address' ssh-never
+    fails 75 'port 22' ssh-no-banner
+    fails 75 'port 22' ssh-nonsense
 }
 
 test_a_droplet_that_ends_up_off_is_69() {
@@ -253,23 +254,14 @@ test_another_droplet_is_looked_at_anew() {
     cloud_start
     cloud_conf amd64-deb arm64-deb
     cloud_fault never-active 1
-    delete_the_active_one_later &
-    PIDS+=($!)
-    expect 75 'port 22 of its private address' machines create --timeout 25s \
+    cloud_later 20 'GET /v2/droplets' ssh-never null delete=true
+    expect 75 'port 22 of its private address' machines create --timeout 3m \
         amd64-deb arm64-deb
+    grep -q 'sshd answers' "$T/err" || die 'it was not ready'
     grep -q 'making another one' "$T/err" || die 'it was not missed'
     grep -q 'is not active' "$T/err" || die 'the other one is not named'
     cloud_fault ssh-never 0
     has_none
-}
-
-delete_the_active_one_later() {
-    local id
-    sleep 3
-    cloud_fault ssh-never
-    id=$(cloud_droplets | awk '$3 == "active" {print $1}')
-    in_cloud curl -fsS -X DELETE -H "Authorization: Bearer $CLOUD_TOKEN" \
-        "$CLOUD/v2/droplets/$id"
 }
 
 test_what_has_expired_is_not_adopted() {
@@ -322,7 +314,7 @@ test_delete_outlasts_errors_and_resets() {
 }
 
 test_delete_of_one_that_is_being_made() {
-    begin --boot-seconds 2
+    begin --boot-seconds 20
     must machines create --wait none amd64-deb
     cloud_fault delete-new-422
     must machines delete amd64-deb
@@ -341,7 +333,7 @@ test_delete_that_is_refused_names_what_is_left() {
     id=$(cut -f 2 "$T/out")
     cloud_fault delete-422
     expect 75 "amd64-deb: droplet $id 'build-server-amd64-deb-tmp' is not deleted and costs money: .*422" \
-        machines delete --timeout 3s amd64-deb
+        machines delete --timeout 3m amd64-deb
     [ ! -s "$T/out" ] || die 'printed as deleted'
 }
 
@@ -349,18 +341,12 @@ test_delete_that_is_refused_names_what_is_left() {
 test_create_that_cannot_clean_up_says_what_is_left() {
     begin
     cloud_fault never-active
-    cloud_fault delete-500
+    # lasts for some of the deleting, not for all the patience it has
+    cloud_fault delete-500 12
     expect 75 'deleting droplet [0-9]+ build-server-amd64-deb-tmp, which this run made' \
-        end_the_fault_later machines create --timeout 2s amd64-deb
-    cloud_fault delete-500 0
+        machines create --timeout 3m amd64-deb
+    [ "$(cloud_log | grep -c '^DELETE .* 500 ')" = 12 ] || die "$(cloud_log)"
     has_none
-}
-
-# delete-500 lasts for some of the deleting, not for all the patience it has.
-end_the_fault_later() {
-    (sleep 6; cloud_fault delete-500 0) &
-    PIDS+=($!)
-    "$@"
 }
 
 test_only_what_was_made_by_this_run_is_deleted() {
@@ -369,7 +355,7 @@ test_only_what_was_made_by_this_run_is_deleted() {
     must machines create amd64-deb
     cp "$T/out" first
     cloud_fault never-active
-    expect 75 'arm64-deb: timed out' machines create --timeout 3s \
+    expect 75 'arm64-deb: timed out' machines create --timeout 3m \
         amd64-deb arm64-deb
     cp first "$T/out"
     has_one
@@ -393,7 +379,7 @@ test_a_listing_that_stays_broken_creates_nothing() {
     local fault
     for fault in list-502-html list-500 list-reset; do
         cloud_fault "$fault"
-        expect 75 'GET /v2/droplets' machines create --timeout 3s amd64-deb
+        expect 75 'GET /v2/droplets' machines create --timeout 3m amd64-deb
         cloud_fault "$fault" 0
     done
     cloud_fault list-nonsense
@@ -403,11 +389,10 @@ test_a_listing_that_stays_broken_creates_nothing() {
 }
 
 test_listings_that_break_while_waiting_are_not_the_end() {
-    begin --boot-seconds 1.5
-    cloud_fault list-500 0
-    (sleep 0.7; cloud_fault list-500 2) &
-    PIDS+=($!)
+    begin --boot-seconds 60
+    cloud_later 6 'GET /v2/droplets?' list-500 2
     must machines create amd64-deb
+    [ "$(cloud_log | grep -c '^GET /v2/droplets?.* 500 ')" = 2 ] || die "$(cloud_log)"
     has_one
 }
 
@@ -418,8 +403,8 @@ test_a_second_page_that_fails_is_no_empty_one() {
     cloud_droplet 'other-%d' build-machines number=250 >ids
     cloud_droplet build-server-amd64-deb-tmp build-machines build-orchestration >id
     cloud_fault page-2-fails
-    expect 75 'page=2' machines create --timeout 3s amd64-deb
-    expect 75 'page=2' machines delete --timeout 3s amd64-deb
+    expect 75 'page=2' machines create --timeout 3m amd64-deb
+    expect 75 'page=2' machines delete --timeout 3m amd64-deb
     cloud_fault page-2-fails 0
     [ "$(posts)" = 0 ] || die "$(posts) POSTs"
     must machines create --wait none amd64-deb
@@ -437,11 +422,11 @@ test_a_redirect_is_not_followed() {
 test_a_service_that_does_not_answer_is_75() {
     begin
     cloud_fault stall
-    expect 75 'GET /v2/droplets' machines create --timeout 2s amd64-deb
-    expect 75 'GET /v2/droplets' machines delete --timeout 2s amd64-deb
+    expect 75 'GET /v2/droplets' machines create --timeout 3m amd64-deb
+    expect 75 'GET /v2/droplets' machines delete --timeout 3m amd64-deb
     cloud_fault stall 0
     sed -i 's|^api-url = .*|api-url = http://127.0.0.1:9|' "$T/conf"
-    expect 75 '127.0.0.1.*9' machines create --timeout 2s amd64-deb
+    expect 75 '127.0.0.1.*9' machines create --timeout 3m amd64-deb
 }
 
 # ------------------------------------------------------------------- GitLab
@@ -451,7 +436,7 @@ test_a_runner_that_never_comes_online_is_75_and_deleted() {
     enrol
     cloud_fault runner-never-online
     expect 75 'its runner is not online' machines create \
-        --wait runner --timeout 4s amd64-deb
+        --wait runner --timeout 3m amd64-deb
     has_none
     has_no_runner
 }
@@ -559,7 +544,7 @@ deletes_all_but_the_runner() {
     for fault in "$@"; do
         must machines create --wait active amd64-deb
         cloud_fault "${fault%:*}"
-        expect "${fault#*:}" 'runner' machines delete --timeout 20s amd64-deb
+        expect "${fault#*:}" 'runner' machines delete --timeout 3m amd64-deb
         cloud_fault "${fault%:*}" 0
         has_none
         must machines delete amd64-deb
@@ -582,6 +567,5 @@ test_a_runner_that_is_not_ours_is_never_deleted() {
     [ "$(cloud_runners | wc -l)" = 3 ] || die "$(cloud_runners)"
 }
 
-# They wait for most of their time.
-PARALLEL=40
+PARALLEL=3
 run_tests

@@ -17,29 +17,9 @@ start() {
     printf '[enrol]\nearthly-sha256 = %064d\n' 1 >>"$T/enrol.conf"
 }
 
-# begin NAME ARG...: in the background, what it says into $T/NAME.out and
-# NAME.err; sets PID. A shell ignores INT for what it puts into the background.
-begin() {
-    local name=$1
-    shift
-    "${CLOUD_WAY[@]}" env --default-signal=INT \
-        "$BUILD/bin/build-machine-ctl" -c "$T/conf" "$@" \
-        >"$T/$name.out" 2>"$T/$name.err" &
-    PID=$!
-    PIDS+=("$PID")
-}
-
-# pause N: up to N hundredths of a second, at random.
-pause() { sleep "$(printf '0.%02d' $((RANDOM % $1)))"; }
-
-# until_log REGEX: the simulator has had such a request.
+# until_log REGEX: the simulator has had such a request of the last one begun.
 until_log() {
-    local n
-    for n in {1..100}; do
-        grep -Eq "$1" "$T/cloud.log" && return
-        sleep 0.05
-    done
-    die "no request like '$1' came"
+    wait_for -p "$PID" grep -Eq "$1" "$T/cloud.log" || die "no request like '$1' came"
 }
 POST='"method": "POST", "path": "/v2/droplets"'
 
@@ -54,134 +34,138 @@ is() { [ "$1" = "$2" ] || die "'$1' is not '$2' ${3:-}"; }
 nothing() {
     cloud_state >"$T/state"
     ! grep -Eq '"living": ?true' "$T/state" ||
-        die "left: $(cloud_droplets; cloud_runners) ${1:-}"
+        die "left: $(cloud_droplets; cloud_runners) ${1:-${WHERE:-}}"
 }
 names() { cloud_droplets | cut -d ' ' -f 2 | sort | tr '\n' ' '; }
 
 # ------------------------------------------------------------------- killed
 
-# killed ROUNDS OPTION...: create is killed, and run again.
-killed() {
-    local rounds=$1 round
-    shift
-    for ((round = 0; round < rounds; round++)); do
-        begin a create "$@" amd64-deb arm64-deb
-        # over the whole course, and at random
-        sleep "$(printf '0.%03d' $((round * 800 / rounds)))"
-        pause 8
-        kill -9 "$PID" 2>/dev/null
-        end "$PID" 2>/dev/null
-        must machines create "$@" amd64-deb arm64-deb
-        is "$(names)" 'build-server-amd64-deb-tmp build-server-arm64-deb-tmp ' \
-            "round $round"
-        is "$(cut -f 1,4 "$T/out" | tr '\t\n' '  ')" \
-            'amd64-deb active arm64-deb active '
-        must machines delete amd64-deb arm64-deb
-        nothing "round $round"
+# It is killed at each of its requests in turn, both before the service has done
+# anything and before it has answered: these are all the states that there are.
+
+# struck SIGNAL AT WHEN ARG...: it gets the signal there. False: it has ended
+# before, and well.
+struck() {
+    local signal=$1 at=$2 when=$3
+    shift 3
+    cloud_strike a "$at" "$when" "$signal"
+    machines_begin a "$@"
+    end "$PID" 2>/dev/null
+    [ "$STATUS" != 0 ] || return
+    is "$STATUS" $((128 + $(kill -l "$signal"))) "$at, $when: $(cat a.err)"
+}
+
+# each_moment SIGNAL FUNCTION ARG...: the function once for each end that the
+# signal makes of it; WHERE says which.
+each_moment() {
+    local signal=$1 function=$2 at when n=0
+    shift 2
+    for when in lost 'done'; do
+        for ((at = 1; at < 100; at++)); do
+            WHERE="$signal at request $at, $when"
+            before_it
+            struck "$signal" "$at" "$when" "$@" || break
+            "$function"
+            n=$((n + 1))
+        done
+        [ "$at" -gt 3 ] && [ "$at" -lt 100 ] || die "$at requests: $(cat a.err)"
+        must machines delete --all
     done
+}
+before_it() { :; }
+
+# shellcheck disable=SC2317
+made_by_the_next_run() {
+    must machines create "${OPTIONS[@]}" amd64-deb arm64-deb
+    is "$(names)" 'build-server-amd64-deb-tmp build-server-arm64-deb-tmp ' "$WHERE"
+    is "$(cut -f 1,4 "$T/out" | tr '\t\n' '  ')" \
+        'amd64-deb active arm64-deb active ' "$WHERE"
+    must machines delete amd64-deb arm64-deb
+    nothing "$WHERE"
 }
 
 test_create_is_killed() {
     start
-    killed 5
+    OPTIONS=()
+    each_moment KILL made_by_the_next_run create amd64-deb arm64-deb
 }
 
 test_create_with_runners_is_killed() {
     start
     cp enrol.conf conf
-    killed 5 --wait runner
+    OPTIONS=(--wait runner)
+    each_moment KILL made_by_the_next_run create --wait runner amd64-deb arm64-deb
+}
+
+# shellcheck disable=SC2317
+deleted_by_hand() {
+    # too young
+    must machines reap --older-than 1h --expired
+    is "$(wc -l <out)" 0 "$WHERE"
+    must machines delete amd64-deb arm64-deb
+    nothing "$WHERE"
 }
 
 test_create_is_killed_and_nobody_runs_it_again() {
-    local round
     start
     cp enrol.conf conf
-    for round in 1 2 3; do
-        begin a create amd64-deb arm64-deb
-        pause 40
-        kill -9 "$PID" 2>/dev/null
-        end "$PID" 2>/dev/null
-        # too young
-        must machines reap --older-than 1h --expired
-        is "$(wc -l <out)" 0 "round $round"
-    done
-    must machines delete amd64-deb arm64-deb
-    nothing
+    each_moment KILL deleted_by_hand create amd64-deb arm64-deb
+}
+
+# shellcheck disable=SC2317
+deleted_by_the_next_run() {
+    must machines delete --all
+    nothing "$WHERE"
 }
 
 test_delete_is_killed() {
-    local round
-    start --delete-seconds 0.3
+    start --delete-seconds 2
     cp enrol.conf conf
-    for round in 1 2 3 4; do
-        must machines create --wait none amd64-deb arm64-deb amd64-rpm
-        begin a delete --all
-        pause 50
-        kill -9 "$PID" 2>/dev/null
-        end "$PID" 2>/dev/null
-        must machines delete --all
-        nothing "round $round"
-    done
+    before_it() { must machines create --wait none amd64-deb arm64-deb amd64-rpm; }
+    each_moment KILL deleted_by_the_next_run delete --all
 }
 
 # --------------------------------------------------------------- interrupted
 
-# interrupted ROUNDS OPTION...: create ends by the signal and has tidied up, or
-# had ended before and has a machine.
-interrupted() {
-    local rounds=$1 round signal ended=0
-    shift
-    for ((round = 0; round < rounds; round++)); do
-        case $((round % 3)) in 0) signal=INT ;; 1) signal=TERM ;; 2) signal=HUP ;; esac
-        begin a create "$@" amd64-deb arm64-deb
-        sleep "$(printf '0.%03d' $((round * 600 / rounds + 20)))"
-        pause 8
-        kill -$signal "$PID" 2>/dev/null
-        end "$PID"
-        if [ "$STATUS" = 0 ]; then
-            is "$(cloud_droplets | wc -l)" 2 "round $round"
-            must machines delete --all
-        else
-            is "$STATUS" $((128 + $(kill -l $signal))) "round $round: $(cat a.err)"
-            ended=$((ended + 1))
-        fi
-        nothing "round $round: $(cat a.err)"
-    done
-    [ $ended -ge $((rounds / 2)) ] || die "only $ended were interrupted"
-}
-
+# What create has made by then, it has deleted.
 test_create_is_interrupted() {
+    local signal
     start
-    interrupted 7
+    for signal in INT TERM HUP; do
+        each_moment $signal nothing create amd64-deb arm64-deb
+    done
 }
 
 test_create_with_runners_is_interrupted() {
     start
     cp enrol.conf conf
-    interrupted 7 --wait runner
+    each_moment TERM nothing create --wait runner amd64-deb arm64-deb
+}
+
+# interrupted SIGNAL REQUEST ARG...: at the first such request, which is done. What
+# is waited for then must never come by itself.
+interrupted() {
+    local signal=$1 request=$2
+    shift 2
+    cloud_strike a 1 'done' "$signal" "$request"
+    machines_begin a "$@"
+    end "$PID"
+    is "$STATUS" $((128 + $(kill -l "$signal"))) "$*: $(cat a.err)"
 }
 
 test_what_was_there_stays() {
     local id
-    start --boot-seconds 1000
+    start
     id=$(cloud_droplet build-server-arm64-deb-tmp "${OURS[@]}" ssh=false)
-    begin a create amd64-deb arm64-deb
-    until_log "$POST"
-    kill -INT "$PID"
-    end "$PID"
-    is "$STATUS" 130
+    interrupted INT 'POST /v2/droplets' create amd64-deb arm64-deb
     is "$(cloud_droplets | cut -d ' ' -f 1)" "$id"
 }
 
 test_keep() {
     local id
-    start --boot-seconds 1000
+    start
     cp enrol.conf conf
-    begin a create --keep amd64-deb
-    until_log "$POST"
-    kill -TERM "$PID"
-    end "$PID"
-    is "$STATUS" 143
+    interrupted TERM 'POST /v2/droplets' create --keep amd64-deb
     id=$(cloud_droplets | cut -d ' ' -f 1)
     grep -q "droplet $id .*is kept" a.err || die "'$id': $(cat a.err)"
     is "$(cloud_runners | wc -l)" 1
@@ -193,12 +177,8 @@ test_keep() {
 test_replace_is_interrupted() {
     start
     cloud_droplet build-server-amd64-deb-tmp "${OURS[@]}" >/dev/null
-    cloud_fault delete-slow null 3
-    begin a create --replace amd64-deb
-    until_log '"method": "DELETE"'
-    kill -INT "$PID"
-    end "$PID"
-    is "$STATUS" 130 "$(cat a.err)"
+    cloud_fault delete-slow null 1000000
+    interrupted INT 'DELETE ' create --replace amd64-deb
     ! grep -q "$POST" cloud.log || die 'ordered a new one'
     grep -Eq 'droplet [0-9]+ .*is not deleted' a.err || die "$(cat a.err)"
 }
@@ -209,14 +189,9 @@ test_delete_is_interrupted() {
     for verb in 'delete amd64-deb' 'delete amd64-deb arm64-deb' 'reap --older-than 1h'; do
         cloud_droplet build-server-amd64-deb-tmp "${OURS[@]}" age=10000 >/dev/null
         cloud_droplet build-server-arm64-deb-tmp "${OURS[@]}" age=10000 >/dev/null
-        cloud_fault delete-slow null 3
-        : >cloud.log
+        cloud_fault delete-slow null 1000000
         # shellcheck disable=SC2086
-        begin a $verb
-        until_log '"method": "DELETE"'
-        kill -INT "$PID"
-        end "$PID"
-        is "$STATUS" 130 "$verb: $(cat a.err)"
+        interrupted INT 'DELETE ' $verb
         # what is not proven to be gone is named
         grep -Eq 'droplet [0-9]+ .*is not deleted' a.err || die "$verb: $(cat a.err)"
         cloud_fault delete-slow 0
@@ -233,11 +208,7 @@ test_interrupted_while_a_listing_stalls() {
         cloud_fault stall 1
         : >cloud.log
         # shellcheck disable=SC2086
-        begin a $verb
-        until_log stall
-        kill -INT "$PID"
-        end "$PID"
-        is "$STATUS" 130 "$verb: $(cat a.err)"
+        interrupted INT '' $verb
         is "$(cloud_log | wc -l)" 1 "$verb"
     done
     nothing
@@ -247,12 +218,8 @@ test_interrupted_while_a_listing_stalls() {
 test_interrupted_while_an_order_is_slow() {
     start
     cp enrol.conf conf
-    cloud_fault post-slow 2 1
-    begin a create amd64-deb arm64-deb
-    until_log "$POST"
-    kill -INT "$PID"
-    end "$PID"
-    is "$STATUS" 130 "$(cat a.err)"
+    cloud_fault post-slow 2 2
+    interrupted INT 'POST /v2/droplets' create amd64-deb arm64-deb
     nothing
 }
 
@@ -260,24 +227,28 @@ test_interrupted_while_an_order_stalls() {
     start
     cp enrol.conf conf
     cloud_fault post-stall-after-accept 1
-    begin a create amd64-deb
-    until_log "$POST"
-    kill -TERM "$PID"
-    end "$PID"
-    is "$STATUS" 143 "$(cat a.err)"
+    interrupted TERM 'POST /v2/droplets' create amd64-deb
     nothing
     is "$(cloud_state | python3 -c 'import json, sys
 print(len(json.load(sys.stdin)["droplets"]))')" 1
 }
 
+# heard PID: no INT is pending, so its handler has been called.
+heard() {
+    local pending
+    pending=$(sed -n 's/^ShdPnd:\s*/0x/p' "/proc/$1/status")
+    [ $((pending & 2)) = 0 ]
+}
+
 test_a_second_signal_ends_it_at_once() {
     local id
     start
-    cloud_fault post-stall-after-accept 1
-    begin a create amd64-deb
+    # the clock stands still: the seconds that an order has do not go by
+    cloud_fault post-stall-after-accept 1 0
+    machines_begin a create amd64-deb
     until_log "$POST"
     kill -INT "$PID"
-    sleep 0.3
+    wait_for -p "$PID" heard "$PID" || die "it has not heard: $(cat a.err)"
     kill -INT "$PID"
     end "$PID"
     is "$STATUS" 130
@@ -292,17 +263,23 @@ test_a_second_signal_ends_it_at_once() {
 
 # -------------------------------------------------------- at the same time
 
+# asked N: the simulator has had so many requests.
+asked() { [ "$(wc -l <cloud.log)" -ge "$1" ]; }
+
 test_two_runs_agree_on_one_machine() {
     local round a b
+    CLOUD_CLOCK=real
     start
     cp enrol.conf conf
     # both are told that there is none, and both order one
-    cloud_fault slow 2 0.5
-    for round in 1 2 3; do
-        begin a create --wait runner amd64-deb
+    cloud_fault list-together 2
+    for round in 1 2 3 4; do
+        cloud_forget
+        machines_begin a create --wait runner amd64-deb
         a=$PID
-        [ $round = 1 ] || pause $((round * 15))
-        begin b create --wait runner amd64-deb
+        # or the first is so far ahead
+        [ $round = 1 ] || wait_for -p "$a" asked $((round * 2 - 2)) || die "$(cat a.err)"
+        machines_begin b create --wait runner amd64-deb
         b=$PID
         end "$a"
         is "$STATUS" 0 "round $round: $(cat a.err)"
@@ -320,17 +297,18 @@ test_two_runs_agree_on_one_machine() {
 
 test_of_two_runs_the_second_is_interrupted() {
     local a
-    start --boot-seconds 1
-    begin a create amd64-deb
+    CLOUD_CLOCK=real
+    start
+    cloud_fault not-yet
+    machines_begin a create amd64-deb
     a=$PID
     until_log "$POST"
-    cloud_forget
-    begin b create amd64-deb
-    until_log '"path": "/v2/droplets.tag_name'
-    pause 30
+    machines_begin b create amd64-deb
+    wait_for -p "$PID" grep -q adopted b.err || die "$(cat b.err)"
     kill -INT "$PID"
     end "$PID"
     is "$STATUS" 130 "$(cat b.err)"
+    cloud_fault not-yet 0
     end "$a"
     is "$STATUS" 0 "$(cat a.err)"
     # adopted, it was not the second one's to delete
@@ -340,16 +318,19 @@ test_of_two_runs_the_second_is_interrupted() {
 # Of the first one's machine it is not known who else wants it.
 test_of_two_runs_the_first_is_interrupted() {
     local a b
-    start --boot-seconds 1
-    begin a create amd64-deb
+    CLOUD_CLOCK=real
+    start
+    cloud_fault not-yet
+    machines_begin a create amd64-deb
     a=$PID
     until_log "$POST"
-    begin b create --timeout 2s amd64-deb
+    machines_begin b create amd64-deb
     b=$PID
-    until grep -q adopted b.err; do sleep 0.05; done
+    wait_for -p "$b" grep -q adopted b.err || die "$(cat b.err)"
     kill -INT "$a"
     end "$a"
     is "$STATUS" 130 "$(cat a.err)"
+    cloud_fault not-yet 0
     end "$b"
     # it makes one of its own, or says that it cannot in this time
     case $STATUS in
@@ -359,5 +340,5 @@ test_of_two_runs_the_first_is_interrupted() {
     esac
 }
 
-PARALLEL=6
+PARALLEL=3
 run_tests

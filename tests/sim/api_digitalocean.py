@@ -4,8 +4,8 @@ those which users have quoted."""
 
 import copy
 import re
-import time
 
+import clock
 import droplet_body
 from api_goods import Goods
 from limits import Limits
@@ -76,8 +76,9 @@ class DigitalOcean:
         if fault:
             to = fault['to'] or 'http://127.0.0.2:%d' % request.port
             return Answer(302, None, {'Location': to + request.target})
-        if take('stall'):
-            return Answer(how='stall')
+        pace = self.faults.seconds('stall', 2)
+        if pace is not None:
+            return Answer(how='stall', pace=pace)
         if take('unauthorized') or token != self.options.token:
             return error(401, 'unauthorized', 'Unable to authenticate you.')
         if take('forbidden'):
@@ -93,7 +94,7 @@ class DigitalOcean:
             answer = too_many()
             answer.headers.update({
                 'ratelimit-remaining': '0',
-                'ratelimit-reset': str(int(time.time() + seconds + 0.999))})
+                'ratelimit-reset': str(int(clock.time() + seconds + 0.999))})
             return answer
         return self.before_get(request) if request.method == 'GET' else None
 
@@ -170,8 +171,9 @@ class DigitalOcean:
             return Answer(how='reset')
         if fault('post-502-html-after-accept'):
             return copy.deepcopy(HTML_502)
-        if fault('post-stall-after-accept'):
-            return Answer(how='stall')
+        pace = self.faults.seconds('post-stall-after-accept', 2)
+        if pace is not None:
+            return Answer(how='stall', pace=pace)
         if fault('post-cut-after-accept'):
             answer.how = 'cut'
         if fault('post-nonsense'):
@@ -212,7 +214,7 @@ class DigitalOcean:
             unprocessable('tag_name cannot be combined with name or type')
         if kind not in (None, 'droplets', 'gpus'):
             unprocessable('type must be droplets or gpus')
-        now = FOREVER if self.faults.quiet else time.monotonic()
+        now = FOREVER if self.faults.quiet else clock.monotonic()
         # GPU droplets are listed with type=gpus alone
         found = [d for d in self.world.living() if now >= d.listed_at and
                  d.size.startswith('gpu-') == (kind == 'gpus')]
@@ -225,6 +227,7 @@ class DigitalOcean:
                          lambda d: show_droplet(self.world, d, d in bare))
         if self.faults.take('list-cut'):
             answer.how = 'cut'
+        answer.gate = self.faults.gate('list-together')
         return answer
 
     def before_list(self):

@@ -6,6 +6,7 @@ import secrets
 import time
 import urllib.parse
 
+import clock
 from web import Answer, Refusal, number, request_id
 
 TYPES = ('instance_type', 'group_type', 'project_type')
@@ -169,7 +170,7 @@ class GitLab:
                   'tags': [], 'project': self.options.project,
                   'paused': False, 'locked': False, 'run_untagged': True,
                   'note': None, 'timeout': None, 'access': 'not_protected',
-                  'managers': [], 'created': time.time(), **fields}
+                  'managers': [], 'created': clock.time(), **fields}
         runners[runner['id']] = runner
         self.world.runners_ever[runner['id']] = runner
         return runner
@@ -293,7 +294,7 @@ class GitLab:
             'id': 4711, 'name': 'build-machine-ctl', 'revoked': False,
             'created_at': '2026-01-01T00:00:00.000Z', 'description': None,
             'scopes': self.options.gitlab_scopes.split(','), 'user_id': 7,
-            'last_used_at': stamp(time.time()), 'active': True,
+            'last_used_at': stamp(clock.time()), 'active': True,
             'expires_at': '2027-12-31'})
 
     # ----------------------------------------------------------- changing

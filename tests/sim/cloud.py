@@ -20,8 +20,8 @@ import resource
 import socket
 import struct
 import threading
-import time
 
+import clock
 import serve
 from control import Control
 from api_digitalocean import DigitalOcean
@@ -44,13 +44,14 @@ def options():
     p.add_argument('--job-token', default='glcbt-test')
     p.add_argument('--secure-files', metavar='DIR')
     p.add_argument('--log', metavar='FILE')
+    p.add_argument('--clock', metavar='FILE',
+                   help='a clock of its own, which clock.c reads there')
     p.add_argument('--boot-seconds', type=float, default=0.5)
     p.add_argument('--ssh-seconds', type=float, default=0.2)
     p.add_argument('--runner-seconds', type=float, default=0.5)
     p.add_argument('--delete-seconds', type=float, default=0.3)
     p.add_argument('--limit', type=int, default=25)
     p.add_argument('--per-minute', type=int, default=250)
-    p.add_argument('--minute-seconds', type=float, default=60)
     p.add_argument('--per-hour', type=int, default=5000)
     p.add_argument('--keys-per-minute', type=int, default=10)
     p.add_argument('--shared', action='store_true',
@@ -91,14 +92,19 @@ class Simulator:
         # A test that wants to know what there is: no fault, limit or log
         quiet = self.faults.quiet = 'X-Judge' in request.headers
         self.faults.taken = []
+        if not quiet:
+            self.control.count(request)
+            if self.control.strikes('lost', request):
+                return Answer(how='reset')
         answer = api.handle(request, token) if api else \
             Answer(404, {'id': 'not_found', 'message': 'no such API'})
         if quiet:
             return answer
+        self.control.strikes('done', request)
         known = ('none' if token is None else
                  'right' if token == right else 'wrong')
         self.log.add(
-            time=time.time(), method=request.method, path=request.target,
+            time=clock.time(), method=request.method, path=request.target,
             status=answer.status if answer.how in ('whole', 'cut')
             else answer.how, body=request.body.decode(errors='replace'),
             authorization=known, faults=self.faults.taken,
@@ -106,6 +112,10 @@ class Simulator:
             host=handler.server.server_address[0],
             agent=request.headers.get('User-Agent'))
         return answer
+
+    def settled(self):
+        """What is due by now has happened on port 22 as well."""
+        self.port22.look()
 
     def run(self):
         self.port22.start()
@@ -143,6 +153,8 @@ def main():
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     lo_up()
+    if opts.clock:
+        clock.share(opts.clock)
     Simulator(opts).run()
 
 

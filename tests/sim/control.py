@@ -3,9 +3,12 @@ reads what there is. It needs no token and is not in the log."""
 
 import calendar
 import json
+import os
+import signal
 import time
 
 import catalogue
+import clock
 import machines
 from api_gitlab import GitLab
 from web import Answer
@@ -18,10 +21,16 @@ def moment(value):
     return float(calendar.timegm(time.strptime(value, '%Y-%m-%dT%H:%M:%SZ')))
 
 
+def begins(request, text):
+    return ('%s %s' % (request.method, request.target)).startswith(text)
+
+
 class Control:
     def __init__(self, world, options, log):
         self.world, self.options, self.log = world, options, log
         self.gitlab = GitLab(world, options)
+        self.strike = None
+        self.later = []
 
     def handle(self, request):
         call = {
@@ -29,7 +38,8 @@ class Control:
             ('POST', 'runner'): self.runner, ('POST', 'image'): self.image,
             ('POST', 'snapshot'): self.image, ('GET', 'state'): self.state,
             ('GET', 'log'): self.lines, ('POST', 'reset'): self.reset,
-            ('POST', 'options'): self.set,
+            ('POST', 'options'): self.set, ('POST', 'pass'): self.pass_time,
+            ('POST', 'strike'): self.strike_at, ('POST', 'later'): self.add_later,
         }.get((request.method, '/'.join(request.words[1:])))
         if call is None:
             return Answer(404, {'error': 'no such control'})
@@ -49,7 +59,7 @@ class Control:
         many = body.pop('number', 1)
         name, ssh = body.pop('name'), body.pop('ssh', many == 1)
         status = body.pop('status', 'active')
-        created = time.time() - body.pop('age', 0)
+        created = clock.time() - body.pop('age', 0)
         if 'created_at' in body:
             created = moment(body.pop('created_at'))
         goods = self.world.catalogue
@@ -75,7 +85,7 @@ class Control:
         if 'created_at' in body:
             body['created'] = moment(body.pop('created_at'))
         if 'age' in body:
-            body['created'] = time.time() - body.pop('age')
+            body['created'] = clock.time() - body.pop('age')
         runner = self.gitlab.add(body.pop('description', ''), **body)
         return Answer(200, {'id': runner['id'], 'token': runner['token']})
 
@@ -87,6 +97,52 @@ class Control:
             body = {'public': True, 'type': 'base', **body}
         image = self.world.snapshot(body.pop('name'), regions, **body)
         return Answer(200, {'id': image['id']})
+
+    def pass_time(self, body):
+        clock.advance(body['seconds'])
+        self.world.settle()
+        return Answer(200, {'time': clock.time()})
+
+    def add_later(self, body):
+        """Before request number `at` from now on, of those that begin with
+        `request` ("GET /v2/droplets"), `fault` is switched, and all droplets
+        that are active are deleted where `delete` is true."""
+        self.later.append({'request': '', 'delete': False, **body})
+        return Answer(200, {})
+
+    def count(self, request):
+        for later in list(self.later):
+            later['at'] -= begins(request, later['request'])
+            if later['at'] > 0:
+                continue
+            self.later.remove(later)
+            self.world.faults.switch(**later['fault'])
+            for droplet in self.world.living():
+                if later['delete'] and droplet.status == 'active':
+                    self.world.delete(droplet)
+
+    def strike_at(self, body):
+        """Whose pid is in `file` gets `signal` at its request number `at` from
+        now on, of those that begin with `request`: `when` that is "done" and
+        not yet answered, or is "lost": not done, and for KILL never answered.
+        """
+        self.strike = {'left': body['at'], 'file': body['file'],
+                       'when': body['when'], 'request': body['request'],
+                       'signal': signal.Signals['SIG' + body['signal']]}
+        return Answer(200, {})
+
+    def strikes(self, when, request):
+        """Called twice for a request. True: it is as if it had not come."""
+        strike = self.strike
+        if strike is None or strike['when'] != when:
+            return False
+        strike['left'] -= begins(request, strike['request'])
+        if strike['left'] > 0:
+            return False
+        self.strike = None
+        with open(strike['file'], encoding='ascii') as f:
+            os.kill(int(f.read()), strike['signal'])
+        return when == 'lost' and strike['signal'] == signal.SIGKILL
 
     def state(self, body):
         """Every droplet and runner that ever was."""

@@ -3,7 +3,10 @@
 switches it off. What an occasion is stands in the table: a request, a droplet
 that is made, or a look (a GET that would have shown the droplet)."""
 
-import time
+import threading
+
+import clock
+
 
 TABLE = {
     # ---- POST /v2/droplets; an occasion is such a request
@@ -11,7 +14,8 @@ TABLE = {
     'post-reset-after-accept': 'the droplet is made, the connection is reset',
     'post-502-html-after-accept': 'the droplet is made, the answer is HTML',
     'post-cut-after-accept': 'the droplet is made, half of the answer arrives',
-    'post-stall-after-accept': 'the droplet is made, no answer ever comes',
+    'post-stall-after-accept': 'the droplet is made, no answer ever comes; the '
+                               'clock goes on by SECONDS (2) at a time',
     'post-500-not-made': '500, and there is no droplet',
     'post-reset-not-made': 'the connection is reset, and there is no droplet',
     'post-503-not-made': '503, and there is no droplet',
@@ -27,6 +31,7 @@ TABLE = {
     'droplet-vanishes': '404 for ever after 202, its action errored '
                         '(terraform-provider-digitalocean#1486)',
     'list-lag': 'listings show it after SECONDS (2), GET by id at once',
+    'not-yet': 'none is active as long as it lasts, which is until its end',
     'active-off': 'ends up as "off" instead of active',
     'ssh-never': 'active, but port 22 refuses',
     'ssh-no-banner': 'port 22 accepts and stays silent',
@@ -53,6 +58,8 @@ TABLE = {
     'list-nonsense': 'GET /v2/droplets: 200, and JSON of another shape',
     'list-cut': 'GET /v2/droplets: half of the answer arrives',
     'list-reset': 'GET /v2/droplets: the connection is reset',
+    'list-together': 'GET /v2/droplets: judged, but answered when the last of '
+                     'COUNT has come',
     'page-2-fails': 'every page but the first of any list is a 500',
     # ---- all of DigitalOcean; an occasion is a request
     '429': '429 with retry-after SECONDS (1), the limit of bursts',
@@ -62,7 +69,7 @@ TABLE = {
     'unauthorized': '401, whatever the token',
     'forbidden': '403, as of a token without the scope',
     'redirect': '302 to TO, else to the same port of 127.0.0.2, which listens',
-    'stall': 'read, and never answered',
+    'stall': 'read, and never answered; the clock as above',
     'slow': 'every answer takes SECONDS (1)',
     'account-locked': 'the account is locked, and POST droplets gets 403',
     'account-warning': 'the account has the status "warning"',
@@ -89,6 +96,7 @@ class Faults:
     def __init__(self, table=TABLE):    # which faults there are
         self.table = table
         self.on = {}
+        self.gates = {}
         self.taken = []     # since the request began, for the log
         self.quiet = False  # the test itself is asking: no fault is for it
 
@@ -100,7 +108,7 @@ class Faults:
             self.on.pop(name, None)
         else:
             self.on[name] = {'name': name, 'count': count, 'to': to,
-                             'seconds': seconds, 'since': time.monotonic()}
+                             'seconds': seconds, 'since': clock.monotonic()}
         return True
 
     def since(self, name):
@@ -120,6 +128,16 @@ class Faults:
                 del self.on[name]
         self.taken.append(name)
         return fault
+
+    def gate(self, name):
+        """As take, but returns an event, which the last occasion sets."""
+        fault = self.take(name)
+        if fault is None:
+            return None
+        gate = self.gates.setdefault(name, threading.Event())
+        if name not in self.on:
+            self.gates.pop(name).set()
+        return gate
 
     def seconds(self, name, default):
         """As take, but returns its seconds; None where it is off."""

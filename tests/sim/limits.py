@@ -1,14 +1,13 @@
 """DigitalOcean's limits of requests."""
 
-import time
 
+import clock
 from shapes import too_many
 
 
 class Limits:
     """Per token: 5000 an hour, each request for an hour of its own, and 250 a
-    minute, which --minute-seconds makes shorter. The list of keys allows 10 in
-    60 seconds."""
+    minute. The list of keys allows 10 a minute."""
 
     def __init__(self, options):
         self.options = options
@@ -16,16 +15,15 @@ class Limits:
 
     def judge(self, token, request):
         """The headers for the answer, and a 429 or None."""
-        now = time.time()
+        now = clock.time()
         times = [t for t in self.times.get(token, []) if t > now - 3600]
         self.times[token] = times
         most, burst = self.options.per_hour, self.options.per_minute
-        minute = self.options.minute_seconds
         refusal = None
         if len(times) >= most:
             refusal = too_many()
-        elif len([t for t in times if t > now - minute]) >= burst:
-            refusal = too_many(retry_after=times[-burst] + minute + 1 - now)
+        elif len([t for t in times if t > now - 60]) >= burst:
+            refusal = too_many(retry_after=times[-burst] + 61 - now)
         elif request.method == 'GET' and request.path == '/v2/account/keys':
             refusal = self.judge_keys(token, now)
         if refusal is None:

@@ -5,10 +5,10 @@ called before each request, and by a clock that also minds port 22."""
 import dataclasses
 import random
 import socket
-import time
 import typing
 
 import catalogue
+import clock
 
 FOREVER = float('inf')
 
@@ -24,7 +24,7 @@ class Action:
     droplet: int
     region: str
     status: str = 'in-progress'
-    started: float = dataclasses.field(default_factory=time.time)
+    started: float = dataclasses.field(default_factory=clock.time)
     completed: float = None
     due: float = FOREVER        # monotonic
     ends_as: str = 'completed'
@@ -49,10 +49,10 @@ class Droplet:
     private: bool = True
     features: list = dataclasses.field(default_factory=list)
     ssh_keys: list = dataclasses.field(default_factory=list)
-    created: float = dataclasses.field(default_factory=time.time)
+    created: float = dataclasses.field(default_factory=clock.time)
     body: dict = None           # of the POST that made it; None: planted
     # monotonic moments
-    made: float = dataclasses.field(default_factory=time.monotonic)
+    made: float = dataclasses.field(default_factory=clock.monotonic)
     active_at: float = FOREVER
     becomes: str = 'active'
     listed_at: float = 0
@@ -150,7 +150,7 @@ class World:
 
     def act(self, droplet, kind, seconds):
         action = Action(self.next_action, kind, droplet.id, droplet.region)
-        action.due = time.monotonic() + seconds
+        action.due = clock.monotonic() + seconds
         self.next_action += 3
         self.actions[action.id] = action
         return action
@@ -158,7 +158,7 @@ class World:
     def boot(self, droplet):
         """The life of a new droplet, with the faults that befall it."""
         seconds = self.options.boot_seconds
-        now = time.monotonic()
+        now = clock.monotonic()
         take = self.faults.take
         action = self.act(droplet, 'create', seconds)
         droplet.active_at = now + seconds
@@ -187,14 +187,14 @@ class World:
     def delete(self, droplet, more=0):
         """Asynchronous: known for some seconds after the 204 (godo#146)."""
         droplet.deletes += 1
-        droplet.gone_at = min(droplet.gone_at, time.monotonic() +
+        droplet.gone_at = min(droplet.gone_at, clock.monotonic() +
                               self.options.delete_seconds + more)
 
     def snapshot(self, name, regions, **more):
         number = more.pop('id', None) or self.next_image
         self.next_image = max(self.next_image, number) + 1
         image = catalogue.image(number, name, regions=list(regions),
-                                created=catalogue.stamp(time.time()))
+                                created=catalogue.stamp(clock.time()))
         image.update(more)
         self.catalogue.images.append(image)
         return image
@@ -202,11 +202,11 @@ class World:
     # --------------------------------------------------------------- time
 
     def settle(self):
-        now = time.monotonic()
+        now = clock.monotonic()
         for action in self.actions.values():
             if action.status == 'in-progress' and now >= action.due:
                 action.status = action.ends_as
-                action.completed = time.time()
+                action.completed = clock.time()
                 if action.kind == 'create' and action.ends_as == 'errored':
                     self.droplets[action.droplet].locked = False
                 if action.then:
@@ -214,7 +214,8 @@ class World:
         for droplet in self.droplets.values():
             if droplet.gone:
                 continue
-            if droplet.status == 'new' and now >= droplet.active_at:
+            if droplet.status == 'new' and now >= droplet.active_at and \
+                    'not-yet' not in self.faults.on:
                 self.started(droplet, now)
             if now >= droplet.gone_at:
                 droplet.gone = True
@@ -238,4 +239,4 @@ class World:
                     runner['token'] in (droplet.user_data or ''):
                 runner['managers'].append({
                     'id': runner['id'] + 1000, 'droplet': droplet.id,
-                    'since': time.time(), 'address': droplet.address('public')})
+                    'since': clock.time(), 'address': droplet.address('public')})

@@ -1,16 +1,18 @@
 """Port 22 of every droplet that is up, on addresses of loopback: one thread,
-which also is the clock of the simulated world."""
+in which the simulated world goes on where nobody asks anything."""
 
 import errno
 import selectors
 import socket
 import sys
 import threading
-import time
+
+import clock
 
 BANNERS = {'banner': b'SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u7\r\n',
            'silent': b'', 'nonsense': b'HTTP/1.1 400 Bad Request\r\n\r\n'}
 TICK = 0.02
+SILENCE = 2         # by so much a look at a silent one puts the clock forward
 
 
 class Port22(threading.Thread):
@@ -22,6 +24,11 @@ class Port22(threading.Thread):
         self.guests = {}        # address -> sockets
         self.refused = set()    # where we cannot listen: said once
         self.stopped = threading.Event()
+        self.turn = threading.Condition()
+        self.looks = 0
+        self.bell = socket.socketpair()
+        self.selector.register(self.bell[0], selectors.EVENT_READ,
+                               lambda bell: bell.recv(4096))
 
     def run(self):
         while not self.stopped.is_set():
@@ -29,16 +36,32 @@ class Port22(threading.Thread):
                 self.world.settle()
                 wanted = self.wanted()
             self.follow(wanted)
+            with self.turn:
+                self.looks += 1
+                self.turn.notify_all()
+            if any(self.guests[a] for a, ssh in wanted.items()
+                   if ssh == 'silent' and a in self.guests):
+                clock.advance(SILENCE)
             for key, _ in self.selector.select(TICK):
                 key.data(key.fileobj)
         self.follow({})
+
+    def look(self):
+        """Returns when it listens where it should by now."""
+        with self.turn:
+            # the look that is under way may have begun before
+            enough = self.looks + 2
+            while self.looks < enough and self.is_alive() and \
+                    not self.stopped.is_set():
+                self.bell[1].send(b'x')
+                self.turn.wait(TICK)
 
     def stop(self):
         self.stopped.set()
         self.join(2)
 
     def wanted(self):
-        now = time.monotonic()
+        now = clock.monotonic()
         return {address: droplet.ssh
                 for droplet in self.world.droplets.values()
                 if droplet.is_up() and now >= droplet.ssh_at

@@ -52,6 +52,9 @@ class Registry:
                      agent=request.headers.get('User-Agent'))
         return answer
 
+    def settled(self):
+        pass
+
     def known(self, request):
         token = self.token_of(request)
         return ('none' if token is None else

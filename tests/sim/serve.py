@@ -1,8 +1,9 @@
 """What every simulator stands on: a log, an HTTP server whose answers can go
 wrong, and a life that ends on TERM, or with the process that started it.
 
-A simulator has `lock`, `stopping`, and answer(request, handler) -> Answer;
-serve.run(simulator, servers, with_parent) returns when it is to end."""
+A simulator has `lock`, `stopping`, answer(request, handler) -> Answer, and
+settled(), which is called before an answer is sent; serve.run(simulator,
+servers, with_parent) returns when it is to end."""
 
 import ctypes
 import http.server
@@ -15,6 +16,7 @@ import sys
 import threading
 import traceback
 
+import clock
 from web import Answer, Request
 
 PR_SET_PDEATHSIG = 1
@@ -70,15 +72,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except Exception:
             traceback.print_exc()
             answer = Answer(599, 'the simulator is wrong\n')
+        self.server.sim.settled()
         return self.send(answer)
 
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = do
 
     def send(self, answer):
-        if answer.delay and self.server.sim.stopping.wait(answer.delay):
+        while answer.gate and not answer.gate.wait(0.1):
+            if self.server.sim.stopping.is_set():
+                return
+        if answer.delay and clock.wait(answer.delay, self.server.sim.stopping):
             return
         if answer.how == 'stall':
-            self.stall()
+            self.stall(answer.pace)
         if answer.how in ('stall', 'reset'):
             self.close_connection = True
             self.server.to_reset.add(self.connection)
@@ -101,15 +107,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if answer.how == 'cut':
             self.close_connection = True
 
-    def stall(self):
+    def stall(self, pace):
         """Until the client gives up, or we do."""
-        self.connection.settimeout(0.2)
+        self.connection.settimeout(0.02)
         while not self.server.sim.stopping.is_set():
             try:
                 if not self.connection.recv(1):
                     return
             except TimeoutError:
-                pass
+                clock.advance(pace)
             except OSError:
                 return
 

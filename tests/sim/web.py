@@ -36,9 +36,12 @@ class Answer:
     body: object = None     # dict and list become JSON; str and bytes do not
     headers: dict = dataclasses.field(default_factory=dict)
     delay: float = 0        # seconds, before the first byte
+    gate: object = None     # threading.Event: not before it
     # reset: the connection ends with RST instead of an answer;
-    # stall: nothing is ever sent; cut: half of the body, then the end
+    # stall: nothing is ever sent, and the clock goes on by so much at each look
+    # at the client, or stands still; cut: half of the body, then the end
     how: str = 'whole'
+    pace: float = 2
 
     def bytes(self):
         if self.body is None:

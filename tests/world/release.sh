@@ -268,7 +268,7 @@ END
 # The API is served on build orchestration itself: without TLS, the tool talks
 # to loopback alone.
 start_cloud() {
-    CLOUD_IN=${MACHINE_PID[$ORCHESTRATOR]:-here} cloud_start --boot-seconds 1 \
+    CLOUD_CLOCK=real CLOUD_IN=${MACHINE_PID[$ORCHESTRATOR]:-here} cloud_start --boot-seconds 1 \
         --job-token "$JOB_TOKEN" ${SECURE_FILES:+--secure-files "$SECURE_FILES"}
     sed -i "s,CLOUD\$,$CLOUD," "$(place $ORCHESTRATOR /etc/veilid-cicd.conf)"
 }
