@@ -234,8 +234,13 @@ read_line(char *line, int size, void *arg)
 	struct reader *r = arg;
 	int c;
 
-	if (r->err.kind != ERR_NONE || fgets(line, size, r->file) == NULL)
+	if (r->err.kind != ERR_NONE)
 		return NULL;
+	if (fgets(line, size, r->file) == NULL) {
+		if (ferror(r->file))
+			err_set(&r->err, ERR_CONFIG, "%s", strerror(errno));
+		return NULL;
+	}
 	r->line++;
 	if (strchr(line, '\n') == NULL && (c = getc(r->file)) != EOF) {
 		ungetc(c, r->file);
@@ -263,8 +268,8 @@ take_setting(void *arg, const char *section, const char *key,
 	}
 	/* libinih repeats the key for an indented line: a list goes on */
 	if (k->type != CONF_LIST) {
-		err_set(&r->err, ERR_CONFIG, "'%s' in [%s] stands in line %d "
-		    "already", key, section, before->line);
+		err_set(&r->err, ERR_CONFIG, "'%s' in [%s] is already set in "
+		    "line %d", key, section, before->line);
 		return 1;
 	}
 	longer = mem_format("%s %s", before->value, value);
@@ -284,8 +289,11 @@ read_file(struct conf *c, struct err *e)
 		return err_set(e, errno == ENOENT ? ERR_CONFIG : ERR_REFUSED,
 		    "open configuration '%s': %s", c->file, strerror(errno));
 	bad = ini_parse_stream(read_line, &r, take_setting, &r);
-	if (ferror(r.file))
-		err_set(&r.err, ERR_CONFIG, "cannot be read");
+	if (ferror(r.file)) {
+		fclose(r.file);
+		return err_set(e, ERR_CONFIG, "read configuration '%s': %s",
+		    c->file, r.err.text);
+	}
 	fclose(r.file);
 	/* libinih goes on after a line that it does not understand */
 	if (bad != 0 && (r.err.kind == ERR_NONE || bad < r.line)) {
@@ -384,7 +392,7 @@ conf_get(const struct conf *c, const char *section, const char *key)
 	const struct conf_key *k = find_key(section, key);
 
 	if (k == NULL)
-		abort();	/* the tool asks for a key that is not there */
+		abort();	/* a bug: the schema has no such key */
 	return s ? s->value : k->value;
 }
 

@@ -1,13 +1,14 @@
 /*
- * The configuration of all four tools: one INI file, one table of what may
- * stand in it (conf_schema.c), and overrides from the command line.
+ * The configuration of all four tools: one INI file, one table of the keys
+ * that it may have (conf_schema.c), and overrides from the command line.
  *
  *	struct conf *c = conf_load(file, overrides, e);
  *	const char *root = conf_get(c, "deploy", "root");
  *	conf_free(c);
  *
- * A section that has a name is written with it: conf_get(c, "suite stable",
- * "origin"). Strings belong to the configuration.
+ * A section with a name is written as in the file: conf_get(c, "suite stable",
+ * "origin"). Strings belong to the configuration. To ask for a key that the
+ * table does not have is a bug, and aborts.
  */
 #ifndef LIB_FRAME_CONF_H
 #define LIB_FRAME_CONF_H
@@ -35,7 +36,7 @@ struct conf_key {
 	const char *key;
 	enum conf_type type;
 	const char *value;	/* the default; NULL: none */
-	const char *choices;
+	const char *choices;	/* of CONF_CHOICE, separated by blanks */
 };
 
 /* Ends with a row whose section is NULL. */
@@ -50,14 +51,15 @@ struct conf *conf_load(const char *file, const struct strv *overrides,
     struct err *e);
 void conf_free(struct conf *c);	/* accepts NULL */
 
-/* The value, or its default, or NULL where it has none. */
+/* The value, else its default, else NULL. */
 const char *conf_get(const struct conf *c, const char *section,
     const char *key);
-/* The same; ERR_CONFIG that names the key where there is no value. */
+/* The same; without a value NULL, and ERR_CONFIG that names the key. */
 const char *conf_need(const struct conf *c, const char *section,
     const char *key, struct err *e);
-/* The value with "~" replaced, yours; NULL where there is none. */
+/* The value with "~/" replaced by the home directory, yours; else NULL. */
 char *conf_path(const struct conf *c, const char *section, const char *key);
+/* 0 where there is none. */
 uint64_t conf_number(const struct conf *c, const char *section,
     const char *key);
 /* In seconds; 0 where there is none. */

@@ -71,34 +71,36 @@ job_log_remedy(enum err_kind kind)
 {
 	switch (kind) {
 	case ERR_AGAIN:
-		return "run this job again; what was done is kept";
+		return "run this job again; it skips what is done already";
 	case ERR_DATA:
-		return "mend what the message names where it was made, then "
-		    "run the pipeline again; what is public is as it was";
+		return "repair what the message names where it was made, then "
+		    "run the pipeline again; the public repository is "
+		    "unchanged";
 	case ERR_MISSING:
 		return "run the job that makes what is missing, then this one";
 	case ERR_UNAVAILABLE:
-		return "mend what the message names with the service, then "
-		    "run this job again";
+		return "correct what the service objects to, then run this job "
+		    "again";
 	case ERR_CREATE:
 	case ERR_IO:
-		return "make room, or set the rights, where the message says, "
-		    "then run this job again";
+		return "free space or correct the permissions where the "
+		    "message says, then run this job again";
 	case ERR_PROTOCOL:
-		return "look what answers there, then run this job again";
+		return "find out what answers at that address, then run this "
+		    "job again";
 	case ERR_REFUSED:
-		return "mend the key, the login or the permission that the "
+		return "correct the key, the login or the permission that the "
 		    "message names, then run this job again";
 	case ERR_CONFIG:
-		return "mend the configuration of this machine or the "
+		return "correct the configuration of this machine or the "
 		    "variables of the job, then run it again";
 	case ERR_USAGE:
 		return "compare the script of the job with --help";
 	case ERR_SIGNAL:
-		return "it was ended from outside: run this job again";
+		return "run this job again: something outside stopped it";
 	default:
-		return "this is a bug: report it with this log; to run the "
-		    "job again is safe";
+		return "report this bug, with this log; it is safe to run the "
+		    "job again";
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
- * The log of a GitLab job, which is what stderr is where GITLAB_CI is "true":
- * messages fold into sections, and a failure ends with what to do about it.
- * Elsewhere nothing is written.
+ * The log of a GitLab job. Where GITLAB_CI is "true", stderr is such a log:
+ * messages fold into sections, and a failure ends with a line that says what
+ * to do about it. Elsewhere nothing is written.
  *
  *	job_log_section("distribute-packages", "build");
  *	...
@@ -18,14 +18,22 @@
 
 #include "lib/base/err.h"
 
-/* Both are names of ours: their bytes are harmless. */
+/*
+ * Begins a section. Both names are written as they are: they must be names of
+ * ours. The tool's is borrowed.
+ */
 void job_log_section(const char *tool, const char *verb);
-/* Ends the section, and begins another of the tool; without one, nothing. */
+/* Ends the open section and begins another; does nothing if none is open. */
 void job_log_next(const char *verb);
-void job_log_end(void);		/* accepts that there is none */
+/* Ends the open section, if there is one. */
+void job_log_end(void);
+/* Writes the remedy for a failure of that kind. */
 void job_log_advice(const char *tool, enum err_kind kind);
 
-/* What somebody can do who finds a job failed with that status; never NULL. */
+/*
+ * What to do about a job that has failed with that status: a sentence without
+ * a full stop, never NULL.
+ */
 const char *job_log_remedy(enum err_kind kind);
 
 #endif

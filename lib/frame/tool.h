@@ -1,7 +1,13 @@
 /*
- * What the main of every tool is: a table of options, a table of verbs, and
- * one call. tool_main hardens the process, reads the options and the
- * configuration, runs the verb, prints the error, and returns the status.
+ * The main of every tool is a table of options, a table of verbs, and one
+ * call. tool_main hardens the process, reads the options and the
+ * configuration, runs the verb, prints its error, and returns the exit status.
+ *
+ *	static const struct tool tool = {.name = "deploy-repo", ...};
+ *	return tool_main(&tool, argc, argv);
+ *
+ * The options that all tools have (-c, -o, -n, -q, -v, --json, --help,
+ * --version) are added here.
  */
 #ifndef LIB_FRAME_TOOL_H
 #define LIB_FRAME_TOOL_H
@@ -23,13 +29,14 @@ struct tool_option {
 	char letter;		/* 0: none */
 	const char *name;	/* NULL ends the table */
 	const char *arg;	/* NULL for a flag */
-	const char *verbs;	/* that take it, separated by blanks */
+	/* The verbs that take it, separated by blanks; NULL: all of them. */
+	const char *verbs;
 	const char *help;
 	enum tool_option_kind kind;
 	void *into;
 };
 
-/* What a verb is given. */
+/* What a verb is given; all of it is borrowed until the verb returns. */
 struct tool_call {
 	const struct conf *conf;
 	char **args;
@@ -44,7 +51,7 @@ struct tool_verb {
 	const char *help;
 	size_t min_args;
 	size_t max_args;
-	int (*run)(const struct tool_call *call, struct err *e);
+	int (*run)(const struct tool_call *call, struct err *e); /* 0 or -1 */
 };
 
 struct tool {
@@ -54,9 +61,9 @@ struct tool {
 	const struct tool_option *options;
 	const struct tool_verb *verbs;	/* may be empty */
 	/*
-	 * Runs when the first argument is no verb; its arguments are then all
-	 * arguments, and one that takes none needs no check of its own. NULL:
-	 * a verb is needed.
+	 * Runs if the first argument is no verb, and gets all arguments. One
+	 * that takes none never sees an unknown verb: that is refused before.
+	 * NULL: a verb is required.
 	 */
 	const struct tool_verb *without_verb;
 };

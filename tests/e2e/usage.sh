@@ -78,7 +78,7 @@ test_a_job_folds_what_the_tools_say() {
     # both halves of what CI runs, and the second fails
     expect 78 '' env CI_COMMIT_TAG=v0.3.5 "$BUILD/bin/distribute-packages" -c conf \
         -o 'release.builds=amd64-deb'
-    grep -q 'what to do: mend the configuration' err || die "$(cat err)"
+    grep -q 'what to do: correct the configuration' err || die "$(cat err)"
 }
 
 test_configuration_errors() {
@@ -90,7 +90,7 @@ test_configuration_errors() {
     printf '[deploy]\nkeep = five\n' >bad
     expect 78 "bad:2: \[deploy\] keep = 'five': must be a number" deploy -c bad list
     printf '[deploy]\nkeep = 1\nkeep = 2\n' >bad
-    expect 78 'bad:3: .keep. in \[deploy\] stands in line 2 already' deploy -c bad list
+    expect 78 'bad:3: .keep. in \[deploy\] is already set in line 2' deploy -c bad list
     printf '[deploy]\nnonsense\n' >bad
     expect 78 'bad:2: neither' deploy -c bad list
     printf '[deploy]\nroot = /%0300d\n' 1 >bad

@@ -316,7 +316,7 @@ a_key_stands_once(void **state)
 {
 	(void)state;
 	assert_bad("[deploy]\nkeep = 3\nkeep = 4\n",
-	    "x.conf:3: 'keep' in [deploy] stands in line 2 already");
+	    "x.conf:3: 'keep' in [deploy] is already set in line 2");
 	assert_bad("[deploy]\nkeep = 3\n[rpm]\nbuilder = native\n[deploy]\n"
 	    "keep = 3\n", "x.conf:6:");
 	assert_bad("[deploy]\nkeep = 3\n  4\n", "x.conf:3:");
@@ -465,7 +465,8 @@ a_directory_is_no_empty_configuration(void **state)
 	c = conf_load("dir.conf", &none, &e);
 	conf_free(c);
 	assert_null(c);
-	check_err(&e, e.kind, "dir.conf", __FILE__, __LINE__);
+	check_err(&e, ERR_CONFIG, "read configuration 'dir.conf': Is a "
+	    "directory", __FILE__, __LINE__);
 }
 
 static void
