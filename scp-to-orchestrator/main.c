@@ -8,7 +8,7 @@
 #include "lib/sys/log.h"
 #include "lib/sys/sandbox.h"
 #include "lib/tree/manifest.h"
-#include "scp-to-orchestrator/collect.h"
+#include "scp-to-orchestrator/packages.h"
 
 #define MANY 10000	/* files on one command line */
 
@@ -40,7 +40,7 @@ open_found(const struct upload_file *file, struct err *e)
 }
 
 static void
-load(struct cargo *cargo, struct collection *c)
+load(struct cargo *cargo, struct packages *c)
 {
 	char unique[UPLOAD_UNIQUE];
 	size_t i;
@@ -71,7 +71,7 @@ unload(struct cargo *cargo)
 }
 
 static int
-print(const struct collection *c, bool wants_json, struct err *e)
+print(const struct packages *c, bool wants_json, struct err *e)
 {
 	static const struct report_column columns[] = {
 		{"sha256", REPORT_SHA256}, {"size", REPORT_BYTES},
@@ -91,7 +91,7 @@ print(const struct collection *c, bool wants_json, struct err *e)
 }
 
 static int
-upload(const struct tool_call *call, struct collection *c, struct err *e)
+upload(const struct tool_call *call, struct packages *c, struct err *e)
 {
 	struct remote_target target = REMOTE_TARGET_INIT;
 	struct cargo cargo = {.manifest = MANIFEST_INIT};
@@ -126,18 +126,18 @@ enter_sandbox(struct err *e)
 static int
 send_packages(const struct tool_call *call, struct err *e)
 {
-	struct collection c;
+	struct packages c;
 	int status = enter_sandbox(e);
 
 	if (status < 0)
 		return -1;
-	status = collect(&c, call->conf, call->args, call->n_args,
+	status = packages_read(&c, call->conf, call->args, call->n_args,
 	    options.release, options.build, e);
 	if (status == 0)
 		status = upload(call, &c, e);
 	if (status == 0)
 		status = print(&c, call->wants_json, e);
-	collect_clear(&c);
+	packages_clear(&c);
 	return status;
 }
 

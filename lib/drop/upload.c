@@ -82,8 +82,8 @@ check_inbox(struct sending *s, struct sftp *sftp, struct err *e)
 		return 0;
 	if (e->kind != ERR_MISSING)
 		return -1;
-	return err_set(e, ERR_MISSING, "there is no inbox '%s': make it for "
-	    "the account, writable", s->u->inbox);
+	return err_set(e, ERR_MISSING, "there is no inbox '%s': create it, "
+	    "writable by the account", s->u->inbox);
 }
 
 static int
@@ -96,7 +96,7 @@ make_dirs(struct sending *s, struct sftp *sftp, struct strv *dirs,
 	list_dirs(s, dirs);
 	s->look_first |= sftp_stat(sftp, s->part, &a, &looking) == 0;
 	if (s->look_first)
-		log_detail("'%s' was begun before: resuming", s->part);
+		log_detail("'%s' exists: resuming", s->part);
 	return sftp_make_dirs(sftp, dirs, e);
 }
 
@@ -156,8 +156,8 @@ is_there(struct sending *s, struct sftp *sftp, struct err *e)
 	status = sftp_read(sftp, path, (size_t)sums->size, &b, e);
 	if (status < 0 ? e->kind == ERR_DATA || e->kind == ERR_MISSING :
 	    b.n != sums->size || memcmp(buf_cstr(&b), sums->data, b.n) != 0)
-		status = err_set(e, ERR_DATA, "'%s' is there and is another "
-		    "drop", s->final);
+		status = err_set(e, ERR_DATA, "an upload named '%s' exists "
+		    "with different or missing contents: remove it", s->final);
 	buf_clear(&b);
 	free(path);
 	return status < 0 ? -1 : 1;

@@ -307,7 +307,7 @@ agent_close(struct agent *a)
  * Beyond what is said there is the end, so that it waits for nothing.
  */
 static int
-say(struct agent *a, const struct buf *answers, struct err *e)
+put_answers(struct agent *a, const struct buf *answers, struct err *e)
 {
 	int pair[2];
 
@@ -332,7 +332,7 @@ say(struct agent *a, const struct buf *answers, struct err *e)
 
 /* "I have this key", and what more there is to say. */
 static int
-say_key(struct agent *a, const struct buf *more, struct err *e)
+put_key(struct agent *a, const struct buf *more, struct err *e)
 {
 	const struct buf *key = &a->keys[a->shown];
 	struct buf b = BUF_INIT;
@@ -346,7 +346,7 @@ say_key(struct agent *a, const struct buf *more, struct err *e)
 	add_u32(&b, 0);			/* no comment */
 	if (more != NULL)
 		buf_add(&b, more->p, more->n);
-	status = say(a, &b, e);
+	status = put_answers(a, &b, e);
 	buf_clear(&b);
 	return status;
 }
@@ -355,7 +355,7 @@ int
 agent_show(struct agent *a, size_t i, struct err *e)
 {
 	a->shown = i;
-	return say_key(a, NULL, e) < 0 ? -1 : a->theirs;
+	return put_key(a, NULL, e) < 0 ? -1 : a->theirs;
 }
 
 /* Of the messages that libssh has written, the one to sign something. */
@@ -392,7 +392,7 @@ agent_sign(struct agent *a, struct err *e)
 		    "the ssh-agent does not sign: %s: does it ask somebody "
 		    "for a confirmation?", e->text);
 	else if (answer.p[4] == SIGN_RESPONSE)
-		status = say_key(a, &answer, e) < 0 ? -1 : 1;
+		status = put_key(a, &answer, e) < 0 ? -1 : 1;
 	else
 		log_warning("the ssh-agent refuses to sign with a key that the "
 		    "server accepts");

@@ -59,7 +59,8 @@ sftp_touch(struct sftp *s, const char *path, int64_t modified, struct err *e)
 	if (sftp_call_status(s, r, &status, e) < 0)
 		return -1;
 	if (status.code != STATUS_OK)
-		return packet_status_err(&status, e, "touch '%s'", path);
+		return packet_status_err(&status, e, "set the time of '%s'",
+		    path);
 	return 0;
 }
 
@@ -85,7 +86,7 @@ sftp_stat(struct sftp *s, const char *path, struct sftp_attributes *a,
 	int found = look_at(s, path, a, &status, e);
 
 	if (found == 0)
-		return packet_status_err(&status, e, "look at '%s'", path);
+		return packet_status_err(&status, e, "stat '%s'", path);
 	return found < 0 ? -1 : 0;
 }
 
@@ -136,7 +137,7 @@ fail_reading(struct reading *reading, const struct packet_status *status,
 		return;
 	if (status->code == STATUS_EOF)
 		err_set(&reading->error, ERR_PROTOCOL, "read '%s': it ends "
-		    "before %zu bytes, its size is %zu", reading->path,
+		    "before byte %zu of %zu", reading->path,
 		    r->i + r->reading, reading->size);
 	else
 		packet_status_err(status, &reading->error, "read '%s'",
@@ -226,13 +227,13 @@ read_handle(struct sftp *s, struct reading *reading, size_t max,
 	if ((found = sftp_call_attributes(s, r, &a, &status, e)) < 0)
 		return -1;
 	if (found == 0)
-		return packet_status_err(&status, e, "look at '%s'",
+		return packet_status_err(&status, e, "stat '%s'",
 		    reading->path);
 	if (!a.is_file)
-		return err_set(e, ERR_DATA, "'%s' is not a file",
+		return err_set(e, ERR_DATA, "'%s' is not a regular file",
 		    reading->path);
 	if (a.size > max)
-		return err_set(e, ERR_DATA, "'%s' has more than %zu bytes",
+		return err_set(e, ERR_DATA, "'%s' is larger than %zu bytes",
 		    reading->path, max);
 	reading->size = (size_t)a.size;
 	reading->data = buf_room(b, reading->size);
@@ -301,8 +302,8 @@ take_name(struct listing *l, struct packet *a, struct err *e)
 	if (packet_check(a, e) < 0)
 		return -1;
 	if (!is_name(name, n))
-		return err_set(e, ERR_PROTOCOL, "the far side lists what is "
-		    "no name, in '%s'", l->path);
+		return err_set(e, ERR_PROTOCOL, "the server lists an invalid "
+		    "name in directory '%s'", l->path);
 	if ((n == 1 && name[0] == '.') ||
 	    (n == 2 && name[0] == '.' && name[1] == '.'))
 		return 0;
@@ -329,7 +330,7 @@ take_names(struct listing *l, struct packet *a, struct err *e)
 		if (++l->n > NAMES_MAX + 2) {
 			l->is_over = true;
 			err_set(&l->error, ERR_DATA,
-			    "'%s' has more than %d names", l->path,
+			    "directory '%s' has more than %d names", l->path,
 			    NAMES_MAX);
 		}
 	}
@@ -351,7 +352,8 @@ listed(struct sftp *s, const struct sftp_request *r, struct packet *a,
 		return -1;
 	l->is_over = true;
 	if (status.code != STATUS_EOF && l->error.kind == ERR_NONE)
-		packet_status_err(&status, &l->error, "list '%s'", l->path);
+		packet_status_err(&status, &l->error, "read directory '%s'",
+		    l->path);
 	return 0;
 }
 
@@ -531,7 +533,8 @@ opened(struct sftp *s, const struct sftp_request *r, struct packet *a,
 		return sftp_get_handle(a, &y->handles[r->i], e);
 	if (packet_get_refusal(a, &status, e) < 0)
 		return -1;
-	log_detail("'%s' not synced: %s", y->paths[r->i], status.text);
+	log_detail("cannot sync directory '%s': %s", y->paths[r->i],
+	    status.text);
 	return 0;
 }
 
@@ -547,7 +550,8 @@ synced(struct sftp *s, const struct sftp_request *r, struct packet *a,
 	if (packet_get_status(a, &status, e) < 0)
 		return -1;
 	if (status.code != STATUS_OK)
-		log_detail("'%s' not synced: %s", y->paths[r->i], status.text);
+		log_detail("cannot sync directory '%s': %s", y->paths[r->i],
+		    status.text);
 	return 0;
 }
 

@@ -282,7 +282,7 @@ read_one(struct search *s, const char *file, enum verdict *v, struct err *e)
 	*v = V_UNKNOWN;
 	if (fs_read_path(file, FILE_LIMIT, &b, e) < 0) {
 		if (e->kind != ERR_MISSING)
-			status = err_wrap(e, "read the host keys");
+			status = err_wrap(e, "read known host keys");
 		else
 			*e = (struct err)ERR_INIT;
 	} else if (b.n > 0)
@@ -306,9 +306,9 @@ say_unknown(const struct search *s, struct err *e)
 
 	if (s->authority_file != NULL)
 		return err_set(e, ERR_REFUSED, "the host key of '%s' is not "
-		    "known: %s; '%s', line %zu, names an authority, but host "
-		    "certificates are not supported: add the key itself to "
-		    "that file", s->names[0], s->key->fingerprint,
+		    "known: %s; '%s', line %zu, has a @cert-authority, but "
+		    "host certificates are not supported: add the key itself "
+		    "to that file", s->names[0], s->key->fingerprint,
 		    s->authority_file, s->authority_line);
 	return err_set(e, ERR_REFUSED, "the host key of '%s' is not known: %s; "
 	    "compare it with what the machine's administrator says, then add "
@@ -323,18 +323,18 @@ say_wrong(const struct search *s, enum verdict v, const char *file,
 	if (v == V_CHANGED)
 		return err_set(e, ERR_REFUSED, "the host key of '%s' is not "
 		    "the one in '%s', line %zu: it has changed to %s, or "
-		    "somebody else answers; compare it with what the machine's "
-		    "administrator says, then correct the file", s->names[0],
-		    file, line, s->key->fingerprint);
-	return err_set(e, ERR_REFUSED, "'%s' knows '%s' by keys of another "
-	    "type only, and not %s; compare it with what the machine's "
-	    "administrator says, then add it to the file", file, s->names[0],
+		    "another machine answers; compare it with what the "
+		    "machine's administrator says, then correct the file",
+		    s->names[0], file, line, s->key->fingerprint);
+	return err_set(e, ERR_REFUSED, "'%s' has keys of other types for '%s', "
+	    "but not %s; compare it with what the machine's administrator "
+	    "says, then add it to the file", file, s->names[0],
 	    s->key->fingerprint);
 }
 
 /* All files are read, for a later one may revoke; the worst one decides. */
 static int
-judge(struct search *s, struct err *e)
+judge_files(struct search *s, struct err *e)
 {
 	enum verdict v, worst = V_UNKNOWN;
 	const char *worst_file = NULL;
@@ -370,7 +370,7 @@ known_hosts_judge(const struct host_key *key, struct err *e)
 		*p = (char)tolower((unsigned char)*p);
 	s.names[0] = key->port == 22 ? mem_dup(s.names[1]) :
 	    mem_format("[%s]:%u", s.names[1], key->port);
-	status = judge(&s, e);
+	status = judge_files(&s, e);
 	free(s.names[0]);
 	free(s.names[1]);
 	return status;

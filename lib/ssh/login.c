@@ -33,8 +33,8 @@ judge_answer(struct login *l, int answer, struct err *e)
 	if (answer == SSH_AUTH_DENIED)
 		return 0;
 	if (answer == SSH_AUTH_PARTIAL)
-		return err_set(e, ERR_REFUSED, "a key is not enough to log "
-		    "in there");
+		return err_set(e, ERR_REFUSED, "the server takes the key, and "
+		    "wants another authentication method besides");
 	if (ssh_is_connected(l->libssh) ||
 	    strstr(why, "Too many authentication failures") != NULL)
 		return err_set(e, ERR_REFUSED, "log in with%s: %s",
@@ -145,8 +145,8 @@ load_key(struct login *l, const char *path, struct err *e)
 	if (key != NULL)
 		return key;
 	if (!is_locked) {
-		err_set(e, ERR_DATA, "'%s' is no secret key that libssh can "
-		    "read: ssh-keygen makes and converts them", path);
+		err_set(e, ERR_DATA, "'%s' is not a private key that libssh "
+		    "can read: create or convert one with ssh-keygen", path);
 		return NULL;
 	}
 	if (ssh_pki_import_pubkey_file(path, &key) == SSH_OK &&
@@ -173,8 +173,8 @@ login_named(struct login *l, const char *path, struct err *e)
 	}
 	status = offer_agent(l, true, e);
 	if (status == 0 && l->offered.n == 0)
-		return err_set(e, ERR_REFUSED, "'%s' has a passphrase: it is "
-		    "of use only with an ssh-agent that holds it (ssh-add)",
+		return err_set(e, ERR_REFUSED, "'%s' has a passphrase: load "
+		    "it into an ssh-agent with ssh-add",
 		    path);
 	return status;
 }
@@ -236,14 +236,15 @@ say_refused(const struct login *l, struct err *e)
 {
 	if (l->offered.n == 0)
 		return err_set(e, ERR_REFUSED, "there is no key to log in "
-		    "with: set [%s] identity-file, or start an ssh-agent",
+		    "with: set [%s] identity-file, or load a key into an "
+		    "ssh-agent",
 		    l->target->section != NULL ? l->target->section : "...");
-	return err_set(e, ERR_REFUSED, "the login is refused to%s",
+	return err_set(e, ERR_REFUSED, "the server refuses the login with%s",
 	    buf_cstr(&l->offered));
 }
 
 static void
-say_banner(const struct login *l)
+log_banner(const struct login *l)
 {
 	char *text = ssh_get_issue_banner(l->libssh);
 
@@ -262,7 +263,7 @@ login_by_key(struct session *s, const struct remote_target *t, struct err *e)
 	status = t->identity_file != NULL ?
 	    login_named(&l, t->identity_file, e) : login_default(&l, e);
 	if (status >= 0)
-		say_banner(&l);
+		log_banner(&l);
 	if (status == 0)
 		status = say_refused(&l, e);
 	strv_clear(&l.wanted);

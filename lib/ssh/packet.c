@@ -60,7 +60,7 @@ packet_end(struct buf *b, size_t begin, size_t more)
 
 /* The next n bytes; NULL, and nothing is left, where there are fewer. */
 static const unsigned char *
-take(struct packet *a, size_t n)
+next_bytes(struct packet *a, size_t n)
 {
 	const unsigned char *p = a->p;
 
@@ -77,7 +77,7 @@ take(struct packet *a, size_t n)
 uint32_t
 packet_get_u32(struct packet *a)
 {
-	const unsigned char *p = take(a, sizeof(uint32_t));
+	const unsigned char *p = next_bytes(a, sizeof(uint32_t));
 	uint32_t v = 0;
 
 	if (p != NULL)
@@ -88,7 +88,7 @@ packet_get_u32(struct packet *a)
 uint64_t
 packet_get_u64(struct packet *a)
 {
-	const unsigned char *p = take(a, sizeof(uint64_t));
+	const unsigned char *p = next_bytes(a, sizeof(uint64_t));
 	uint64_t v = 0;
 
 	if (p != NULL)
@@ -102,7 +102,7 @@ packet_get_bytes(struct packet *a, size_t *n)
 	const unsigned char *p;
 
 	*n = packet_get_u32(a);
-	p = take(a, *n);
+	p = next_bytes(a, *n);
 	if (p == NULL)
 		*n = 0;
 	return p;
@@ -119,7 +119,7 @@ packet_frame(struct packet *out, const unsigned char *p, size_t n,
 		return 0;
 	if (length == 0 || length > PACKET_LIMIT)
 		return err_set(e, ERR_PROTOCOL,
-		    "the far side sent a packet of %zu bytes", length);
+		    "the server sent an SFTP packet of %zu bytes", length);
 	if (length > head.n)
 		return 0;
 	*out = (struct packet){.type = head.p[0], .p = head.p + 1,
@@ -171,15 +171,15 @@ packet_check(const struct packet *a, struct err *e)
 {
 	if (!a->is_short)
 		return 0;
-	return err_set(e, ERR_PROTOCOL, "the far side sent a damaged packet "
+	return err_set(e, ERR_PROTOCOL, "the server sent a damaged SFTP packet "
 	    "of type %u", a->type);
 }
 
 int
 packet_unexpected(const struct packet *a, struct err *e)
 {
-	return err_set(e, ERR_PROTOCOL, "the far side answered with a packet "
-	    "of type %u, which was not due", a->type);
+	return err_set(e, ERR_PROTOCOL, "the server sent an unexpected SFTP "
+	    "packet, of type %u", a->type);
 }
 
 int
@@ -236,7 +236,7 @@ packet_judge_attributes(struct packet *a, struct sftp_attributes *out,
 		return -1;
 	if (!(has & PACKET_HAS_SIZE))
 		return err_set(e, ERR_PROTOCOL,
-		    "the far side does not tell sizes");
+		    "the server does not report file sizes");
 	return 1;
 }
 
@@ -251,8 +251,8 @@ static const struct reason {
 	{STATUS_NONSENSE, ERR_PROTOCOL, NULL},
 	{STATUS_GONE, ERR_AGAIN, NULL},
 	{STATUS_LOST, ERR_AGAIN, NULL},
-	{STATUS_UNSUPPORTED, ERR_UNAVAILABLE, "the far side cannot do that"},
-	{STATUS_EXISTS, ERR_CREATE, "something is there already"},
+	{STATUS_UNSUPPORTED, ERR_UNAVAILABLE, "the server does not support it"},
+	{STATUS_EXISTS, ERR_CREATE, "that name exists already"},
 };
 
 static struct reason
@@ -280,10 +280,10 @@ packet_status_err(const struct packet_status *status, struct err *e,
 	/* OpenSSH has this one word for all that it has no number for */
 	if (status->code == STATUS_FAILURE &&
 	    strcmp(status->text, "Failure") == 0)
-		reason.text = "the far side says no more than 'Failure': its "
-		    "disk may be full, or can only be read";
+		reason.text = "the server says only 'Failure': its disk "
+		    "may be full or read-only";
 	if (reason.text != NULL)
 		return err_set(e, reason.kind, "%s: %s", what, reason.text);
-	return err_set(e, reason.kind, "%s: the far side says '%s' (%u)", what,
+	return err_set(e, reason.kind, "%s: the server says '%s' (%u)", what,
 	    status->text, status->code);
 }

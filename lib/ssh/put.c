@@ -212,7 +212,7 @@ work_measured(struct sftp *s, const struct sftp_request *r,
 
 	(void)s;
 	if (found == 0)
-		fail_by_status(w, &status, "look at");
+		fail_by_status(w, &status, "stat");
 	w->knows_size = found > 0;
 	w->size = found > 0 ? there.size : 0;
 	return found < 0 ? -1 : 0;
@@ -276,7 +276,7 @@ work_was_cut(struct sftp *s, const struct sftp_request *r,
 	if (packet_get_status(a, &status, e) < 0)
 		return -1;
 	if (status.code != STATUS_OK)
-		fail_by_status(w, &status, "cut");
+		fail_by_status(w, &status, "truncate");
 	return 0;
 }
 
@@ -320,8 +320,8 @@ work_was_read_back(struct sftp *s, const struct sftp_request *r,
 	if (status.code != STATUS_EOF) {
 		fail_by_status(w, &status, "read back");
 	} else if (!has_failed(w)) {
-		err_set(&w->job->error, ERR_IO, "read back '%s': what is "
-		    "there, at %" PRIu64 ", is not what was sent",
+		err_set(&w->job->error, ERR_IO, "read back '%s': from "
+		    "byte %" PRIu64 " on it differs from what was sent",
 		    w->job->path, piece_offset(w, r->i));
 		work_fail(w);
 	}
@@ -365,7 +365,7 @@ work_room_told(struct sftp *s, const struct sftp_request *r,
 		return -1;
 	if (block == 0 || available < r->i / block + 1)
 		err_set(&w->job->error, ERR_IO,
-		    "write to '%s': no space left there", w->job->path);
+		    "write to '%s': no space left on the server", w->job->path);
 	return 0;
 }
 

@@ -173,15 +173,19 @@ say_no_ssh(struct session *s, struct err *e)
 		    path_starts_with(s->greeting.p, "Not allowed at this time"))
 			return err_set(e, ERR_AGAIN, "sshd says '%s'",
 			    first_line(s));
-		return err_set(e, ERR_PROTOCOL, "no SSH server: it says '%s'",
+		return err_set(e, ERR_PROTOCOL, "this is not an SSH server: "
+		    "it says '%s'",
 		    first_line(s));
 	}
-	if (strstr(why, "no match for method") != NULL ||
-	    strstr(why, "version of SSH protocol") != NULL ||
+	if (strstr(why, "no match for method") != NULL)
+		return err_set(e, ERR_PROTOCOL, "cannot agree on SSH 2 "
+		    "algorithms: %s", why);
+	if (strstr(why, "version of SSH protocol") != NULL ||
 	    strstr(why, "banner") != NULL)
-		return err_set(e, ERR_PROTOCOL, "no SSH 2 with us: %s", why);
+		return err_set(e, ERR_PROTOCOL, "it does not speak SSH 2: %s",
+		    why);
 	return session_cut(s, is_ssh ? "exchange keys" :
-	    "wait for its greeting", e);
+	    "wait for the SSH greeting", e);
 }
 
 static ino_t
@@ -235,7 +239,7 @@ begin(struct session *s, int *status, struct err *e)
 		return 0;
 	}
 	if (ssh_options_get(s->libssh, SSH_OPTIONS_HOST, &host) != SSH_OK)
-		return err_set(e, ERR_CONFIG, "no host");
+		return err_set(e, ERR_CONFIG, "the host has no name");
 	ssh_options_get_port(s->libssh, &port);
 	fd = connect_tcp(host, port, s->deadline, e);
 	ssh_string_free_char(host);
@@ -259,7 +263,8 @@ connect_ssh(struct session *s, struct err *e)
 	while (status == SSH_AGAIN) {
 		if (session_wait(s, e) < 0)
 			return err_wrap(e, "%s", s->greeting.n > 0 ?
-			    "no SSH yet" : "wait for SSH");
+			    "wait for SSH after another greeting" :
+			    "wait for SSH");
 		status = ssh_connect(s->libssh);
 	}
 	if (status != SSH_OK)
@@ -330,9 +335,9 @@ judge_key(struct session *s, const struct host_key *key, struct err *e)
 	if (known == SSH_KNOWN_HOSTS_OK)
 		return 0;
 	return err_set(e, ERR_REFUSED, "the host key of '%s', %s, is in '%s', "
-	    "but libssh cannot read that: it wants one blank between words, "
-	    "no carriage return, and no other line for this host that is "
-	    "broken", key->host, key->fingerprint,
+	    "but libssh cannot read that: write one blank between words, no "
+	    "carriage return, and correct broken lines for this host",
+	    key->host, key->fingerprint,
 	    key->files[0] != NULL ? key->files[0] : key->files[1]);
 }
 
@@ -372,7 +377,7 @@ check_host(struct session *s, const struct remote_target *t,
 	ssh_options_get_port(s->libssh, &key.port);
 	if (host == NULL || ssh_get_server_publickey(s->libssh,
 	    &public) != SSH_OK || !blob_of(public, &blob)) {
-		err_set(e, ERR_PROTOCOL, "no host key");
+		err_set(e, ERR_PROTOCOL, "the server has shown no host key");
 	} else {
 		fingerprint = session_fingerprint(public);
 		key.host = host;
@@ -392,7 +397,7 @@ check_host(struct session *s, const struct remote_target *t,
 
 /* ~/.ssh/config can turn libssh's own messages on. */
 static void
-say_nothing(int priority, const char *function, const char *text, void *arg)
+ignore_log(int priority, const char *function, const char *text, void *arg)
 {
 	(void)priority;
 	(void)function;
@@ -426,7 +431,7 @@ session_open(const struct remote_target *t, struct err *e)
 	struct session *s = mem_zero(1, sizeof(*s));
 
 	pthread_once(&once, start_libssh);
-	ssh_set_log_callback(say_nothing);	/* of this thread */
+	ssh_set_log_callback(ignore_log);	/* of this thread */
 	s->deadline = clock_ms() +
 	    (t->connect_ms > 0 ? t->connect_ms : CONNECT_MS);
 	s->name = mem_dup(t->host);

@@ -98,7 +98,7 @@ end_request(struct sftp *s, struct packet *answer, struct sftp_request *out,
 		return -1;
 	if (!r->is_used || r->id != id)
 		return err_set(e, ERR_PROTOCOL,
-		    "the far side answered what was not asked");
+		    "the server answered a request that was not made");
 	*out = *r;
 	r->is_used = false;
 	s->free[s->n_free++] = id % SFTP_IN_FLIGHT;
@@ -134,7 +134,7 @@ write_all(struct sftp *s, const void *data, size_t n, struct err *e)
 	(void)sftp_break(s, e);
 	if (e->kind == ERR_SIGNAL)
 		err_set(&s->broken, ERR_AGAIN,
-		    "the connection was cut off by a signal");
+		    "a signal has cut the connection");
 	return -1;
 }
 
@@ -176,7 +176,7 @@ fill(struct sftp *s, struct err *e)
 			return -1;
 		left = s->silence - (clock_ms() - begin);
 		if (left <= 0)
-			return err_set(e, ERR_AGAIN, "the far side has said "
+			return err_set(e, ERR_AGAIN, "the server has sent "
 			    "nothing for %d ms", s->silence);
 		if (left > POLL_MS)
 			left = POLL_MS;
@@ -274,7 +274,7 @@ sftp_get_handle(struct packet *a, struct sftp_handle *h, struct err *e)
 		return -1;
 	if (n == 0 || n > sizeof(h->bytes))
 		return err_set(e, ERR_PROTOCOL,
-		    "the far side made a handle of %zu bytes", n);
+		    "the server sent a file handle of %zu bytes", n);
 	memcpy(h->bytes, p, n);
 	h->n = n;
 	return 0;
@@ -291,7 +291,7 @@ sftp_get_data(struct packet *a, size_t max, size_t *n, struct err *e)
 	if (packet_check(a, e) < 0)
 		return NULL;
 	if (*n == 0 || *n > max) {
-		err_set(e, ERR_PROTOCOL, "the far side sent %zu bytes where "
+		err_set(e, ERR_PROTOCOL, "the server sent %zu bytes where "
 		    "%zu were asked for", *n, max);
 		return NULL;
 	}
@@ -444,7 +444,7 @@ note_extensions(struct sftp *s, struct packet *a)
 }
 
 static int
-judge_hello(struct sftp *s, struct packet *a, struct err *e)
+read_greeting(struct sftp *s, struct packet *a, struct err *e)
 {
 	uint32_t version;
 
@@ -456,12 +456,12 @@ judge_hello(struct sftp *s, struct packet *a, struct err *e)
 		return -1;
 	if (version != VERSION_SPOKEN)
 		return err_set(e, ERR_PROTOCOL,
-		    "the far side speaks version %u of SFTP, not 3", version);
+		    "the server speaks version %u of SFTP, not 3", version);
 	return 0;
 }
 
 static int
-say_hello(struct sftp *s, struct err *e)
+greet(struct sftp *s, struct err *e)
 {
 	struct packet a;
 	ssize_t n;
@@ -475,9 +475,9 @@ say_hello(struct sftp *s, struct err *e)
 		if (fill(s, e) < 0)
 			return -1;
 	/* whose length is four letters was not meant to be a packet */
-	if (n < 0 || judge_hello(s, &a, e) < 0)
-		return err_wrap(e, "this is not SFTP, unless a login script "
-		    "there has printed something");
+	if (n < 0 || read_greeting(s, &a, e) < 0)
+		return err_wrap(e, "the server does not speak SFTP, or a "
+		    "login script printed something first");
 	drop(s, (size_t)n);
 	return 0;
 }
@@ -515,7 +515,7 @@ ask_limits(struct sftp *s, struct err *e)
 		return -1;
 	if (chunk < CHUNK_MIN)
 		return err_set(e, ERR_PROTOCOL,
-		    "the far side takes no more than %zu bytes at once",
+		    "the server takes only %zu bytes at once",
 		    chunk);
 	s->peer.chunk = chunk;
 	return 0;
@@ -539,7 +539,7 @@ sftp_open(const struct sftp_stream *stream, struct err *e)
 	s->peer.handles = HANDLES_MAX;
 	s->in = mem_alloc(IN_SIZE);
 	clear_table(s);
-	if (say_hello(s, e) < 0 || (s->has_limits && ask_limits(s, e) < 0)) {
+	if (greet(s, e) < 0 || (s->has_limits && ask_limits(s, e) < 0)) {
 		sftp_close(s);
 		return NULL;
 	}

@@ -53,10 +53,10 @@ say_end(struct subsystem *s, struct err *e)
 		return err_set(e, ERR_AGAIN, "%s: the connection was cut%s%s",
 		    session_name(s->session), *why != '\0' ? ": " : "", why);
 	if (s->has_read)
-		return err_set(e, ERR_AGAIN, "%s: sftp ended",
+		return err_set(e, ERR_AGAIN, "%s: the sftp server has ended",
 		    session_name(s->session));
-	return err_set(e, ERR_PROTOCOL, "%s: sftp ended before it began: may "
-	    "this account use it?", session_name(s->session));
+	return err_set(e, ERR_PROTOCOL, "%s: the sftp server ended at once: "
+	    "may this account use it?", session_name(s->session));
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -91,8 +91,8 @@ check_first(struct subsystem *s, const char *data, size_t n, struct err *e)
 	memcpy(text, data, n);
 	text[n] = '\0';
 	text[strcspn(text, "\r\n")] = '\0';
-	return err_set(e, ERR_PROTOCOL, "%s: instead of sftp comes '%s': does "
-	    "a shell print it?", session_name(s->session), text);
+	return err_set(e, ERR_PROTOCOL, "%s: expected sftp, got '%s': does a "
+	    "login script print it?", session_name(s->session), text);
 }
 
 /*
@@ -176,9 +176,17 @@ take_in(struct subsystem *s, struct err *e)
 	}
 	while (receive(s, 0, &end) > 0)
 		if (s->taken.n > TAKEN_LIMIT)
-			return err_set(e, ERR_PROTOCOL, "%s: says more than it "
-			    "was asked for", session_name(s->session));
+			return err_set(e, ERR_PROTOCOL, "%s: the server sends "
+			    "more than it was asked for",
+			    session_name(s->session));
 	return 0;
+}
+
+static int
+say_full(struct subsystem *s, struct err *e)
+{
+	return err_set(e, ERR_AGAIN, "%s: the server accepts no more data",
+	    session_name(s->session));
 }
 
 /* The window is shut, or the line is full: whatever comes is taken in. */
@@ -190,8 +198,7 @@ wait_to_write(struct subsystem *s, int64_t deadline, struct err *e)
 	if (cleanup_check(e) < 0 || take_in(s, e) < 0)
 		return -1;
 	if (clock_ms() >= deadline)
-		return err_set(e, ERR_AGAIN, "%s: takes no more data",
-		    session_name(s->session));
+		return say_full(s, e);
 	if (p.fd < 0)
 		return say_end(s, e);
 	(void)poll(&p, 1, SLICE_MS);
@@ -210,8 +217,7 @@ flush(struct subsystem *s, struct err *e)
 		if (cleanup_check(e) < 0)
 			return -1;
 		if (clock_ms() >= deadline)
-			return err_set(e, ERR_AGAIN, "%s: takes no more data",
-			    session_name(s->session));
+			return say_full(s, e);
 	}
 	return status == SSH_OK ? 0 : say_end(s, e);
 }
@@ -264,11 +270,13 @@ open_channel(struct subsystem *s, struct err *e)
 	if (status == SSH_OK)
 		return 0;
 	if (ssh_is_connected(s->libssh))
-		return err_set(e, ERR_PROTOCOL, "it opens no channel: %s",
+		return err_set(e, ERR_PROTOCOL, "the server refuses to open a "
+		    "channel: %s",
 		    ssh_get_error(s->libssh));
-	return err_set(e, ERR_AGAIN, "it hung up after the login (%s): if it "
-	    "does so again, sshd's log there says why, such as a chroot that "
-	    "others than root can change", ssh_get_error(s->libssh));
+	return err_set(e, ERR_AGAIN, "the server hung up after the login "
+	    "(%s): if it does so again, sshd's log there says why, for "
+	    "example a ChrootDirectory that not only root can write to",
+	    ssh_get_error(s->libssh));
 }
 
 static int
@@ -282,8 +290,8 @@ request_sftp(struct subsystem *s, struct err *e)
 	if (status == SSH_OK)
 		return 0;
 	if (ssh_is_connected(s->libssh))
-		return err_set(e, ERR_PROTOCOL, "it has no sftp subsystem for "
-		    "this account");
+		return err_set(e, ERR_PROTOCOL, "the server has no sftp "
+		    "subsystem for this account");
 	return session_cut(s->session, "ask for sftp", e);
 }
 

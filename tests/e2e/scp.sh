@@ -221,7 +221,7 @@ test_refused_before_a_connection() {
         send -r v0.3.5
     grep -q 'veilid-server-.*version is 0.3.4' err || die 'only one is told'
     make_deb all veilid-cli 0.3.4 all
-    expect 64 'say the build with -b' send -r v0.3.4 all
+    expect 64 'name the build with -b' send -r v0.3.4 all
     expect 66 'no-such-dir' send -r v0.3.4 no-such-dir
     mkdir empty
     expect 66 "no packages in 'empty'" send -r v0.3.4 empty
@@ -256,7 +256,7 @@ test_bad_packages_are_refused() {
     make_debs p 0.3.4
     cp -r p renamed
     mv renamed/veilid-cli-0.3.4_amd64.deb renamed/veilid-gui-0.3.4_amd64.deb
-    expect 65 'veilid-cli 0.3.4 of amd64 inside: it is named otherwise' send -r v0.3.4 renamed
+    expect 65 'veilid-cli 0.3.4 of amd64, but is named otherwise' send -r v0.3.4 renamed
     cp -r p renamed2
     mv renamed2/veilid-cli-0.3.4_amd64.deb renamed2/veilid-cli-0.3.5_amd64.deb
     expect 65 'named otherwise' send -r v0.3.4 renamed2
@@ -266,7 +266,7 @@ test_bad_packages_are_refused() {
         rm -r renamed2
         cp -r p renamed2
         mv renamed2/veilid-cli-0.3.4_amd64.deb "renamed2/veilid-cli-$name.deb"
-        expect 65 "veilid-cli 0.3.4 of amd64 inside: it is named otherwise" \
+        expect 65 "veilid-cli 0.3.4 of amd64, but is named otherwise" \
             send -r v0.3.4 renamed2
     done
     for name in veilid-cli_0.3.4_amd64 veilid-cli-0.3.4 veilid-cli-0.3.4-x86_64 \
@@ -284,7 +284,7 @@ test_bad_packages_are_refused() {
     expect 65 'send one build at a time' send -r v0.3.4 formats
     cp -r p stray
     echo x >stray/README
-    expect 65 "'stray/README' is no package" send -r v0.3.4 stray
+    expect 65 "'stray/README' is not a package" send -r v0.3.4 stray
     cp -r p unlisted
     make_deb unlisted other-tool 0.3.4 amd64
     expect 65 "'other-tool' is not on the list" send -r v0.3.4 unlisted
@@ -428,7 +428,7 @@ test_logins() {
     prepare
     # a key that nobody has let in
     cp "$SSHD_PLACE/stranger" "$SSHD_KEY"
-    expect 77 'login is refused' send -r v0.3.4
+    expect 77 'the server refuses the login' send -r v0.3.4
     grep -qF "$(fingerprint "$SSHD_PLACE/stranger.pub")" err ||
         die "which key? $(cat err)"
     cp "$SSHD_PLACE/client" "$SSHD_KEY"
@@ -436,12 +436,12 @@ test_logins() {
     expect 77 "client-key" send -r v0.3.4
     chmod 600 "$SSHD_KEY"
     echo 'no key' >"$SSHD_KEY"
-    expect 65 'no secret key' send -r v0.3.4
+    expect 65 'not a private key' send -r v0.3.4
     rm "$SSHD_KEY"
     expect 66 'client-key' send -r v0.3.4
     # an account that the key is not for
     (umask 077; cp "$SSHD_PLACE/client" "$SSHD_KEY")
-    expect 77 'login is refused' send -r v0.3.4 -o orchestrator.user=root
+    expect 77 'the server refuses the login' send -r v0.3.4 -o orchestrator.user=root
     inbox_is_empty
     must send -r v0.3.4
     # nothing of a secret at any verbosity
@@ -523,7 +523,7 @@ test_another_drop_under_that_name() {
     must send -r v0.3.4
     the_drop v0.3.4 amd64-deb
     echo '# x' >>"$DROP/SHA256SUMS"
-    expect 65 'is there and is another' send -r v0.3.4
+    expect 65 "named 'incoming/.*' exists with different or missing contents" send -r v0.3.4
 }
 
 # Somebody's file where the drop is to be made, and a damaged leftover.

@@ -46,11 +46,11 @@ test_an_account_that_is_locked() {
     must send -r v0.3.4
     rm -r "${SSHD_INBOX:?}"/*
     shadow_is '!*:19000:0:99999:7:::'
-    expect 77 "$SSHD_USER@.*:$SSHD_PORT: the login is refused to .*client-key" \
+    expect 77 "$SSHD_USER@.*:$SSHD_PORT: the server refuses the login with .*client-key" \
         send -r v0.3.4
     grep -q 'account is locked' "$SSHD_LOG" || die "$(tail -n 3 "$SSHD_LOG")"
     shadow_is '*:19000:0:99999:7::19001:'
-    expect 77 'the login is refused' send -r v0.3.4
+    expect 77 'the server refuses the login' send -r v0.3.4
     grep -q 'expired' "$SSHD_LOG" || die "$(tail -n 3 "$SSHD_LOG")"
     inbox_is_empty
     shadow_is '*:19000:0:99999:7:::'
@@ -65,7 +65,7 @@ test_an_account_that_is_locked() {
 test_a_chroot_that_sshd_refuses() {
     prepare
     chown "$SSHD_UID" "$SSHD_CHROOT"
-    expect 75 "$SSHD_USER@.*:$SSHD_PORT: it hung up after the login .*a chroot that others" send -r v0.3.4
+    expect 75 "$SSHD_USER@.*:$SSHD_PORT: the server hung up after the login .*a ChrootDirectory that not only root" send -r v0.3.4
     inbox_is_empty
     chown root "$SSHD_CHROOT"
     must send -r v0.3.4
@@ -77,7 +77,7 @@ test_an_inbox_that_is_read_only() {
     mount --bind "$SSHD_INBOX" "$SSHD_INBOX" &&
         mount -o remount,bind,ro "$SSHD_INBOX" ||
         { echo '# skip cannot mount'; return; }
-    expect 74 "make directory 'incoming/v0.3.4.*the far side says" send -r v0.3.4
+    expect 74 "make directory 'incoming/v0.3.4.*the server says" send -r v0.3.4
     inbox_is_empty
     umount "$SSHD_INBOX"
     # not ours
@@ -98,7 +98,7 @@ test_a_disk_without_inodes() {
     prepare
     mount -t tmpfs -o "size=8m,nr_inodes=2,uid=$SSHD_UID" tmpfs "$SSHD_INBOX" ||
         { echo '# skip cannot mount a tmpfs'; return; }
-    expect 74 "open 'incoming/v0.3.4.*the far side says" send -r v0.3.4
+    expect 74 "open 'incoming/v0.3.4.*the server says" send -r v0.3.4
     [ -z "$(find "$SSHD_INBOX" -mindepth 1 ! -path '*.part*')" ] || die 'it counts'
     mount -o remount,nr_inodes=100 "$SSHD_INBOX"
     must send -r v0.3.4

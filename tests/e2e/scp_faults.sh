@@ -137,7 +137,7 @@ test_what_is_there_is_not_what_was_sent() {
     damaging_server
     prepare
     touch "$SSHD_DIR/lie"
-    expect 74 'what is there, at [0-9]*, is not what was sent' send p
+    expect 74 'from byte [0-9]* on it differs from what was sent' send p
     no_drop_yet
     rm "$SSHD_DIR/lie"
     must send p

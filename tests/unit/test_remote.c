@@ -424,7 +424,7 @@ test_host_keys_that_are_not(void **state)
 	s = start_sshd("rsa", "");
 	t = target_of(&s, "id_ed25519");
 	know(&s, "%H %ed25519\n");
-	is_refused(&t, ERR_REFUSED, "another type");
+	is_refused(&t, ERR_REFUSED, "other types");
 	reap(&s.pid);
 }
 
@@ -438,7 +438,7 @@ test_keys_that_are_refused(void **state)
 	unsetenv("SSH_AUTH_SOCK");
 	know(&s, "%H %ed25519\n");
 	t = target_of(&s, "id_stranger");
-	is_refused(&t, ERR_REFUSED, "the login is refused to");
+	is_refused(&t, ERR_REFUSED, "the server refuses the login with");
 	t = target_of(&s, "id_open");
 	is_refused(&t, ERR_REFUSED, "chmod 600");
 	t = target_of(&s, "id_locked");
@@ -448,10 +448,10 @@ test_keys_that_are_refused(void **state)
 	t = target_of(&s, "id_none");
 	is_refused(&t, ERR_MISSING, "id_none");
 	t = target_of(&s, "id_ed25519.pub.private");
-	is_refused(&t, ERR_DATA, "no secret key");
+	is_refused(&t, ERR_DATA, "not a private key");
 	t = target_of(&s, "id_ed25519");
 	t.user = (char *)"nobody-of-that-name";
-	is_refused(&t, ERR_REFUSED, "the login is refused to");
+	is_refused(&t, ERR_REFUSED, "the server refuses the login with");
 	assert_false(there_is("id_locked.pub.new"));
 	reap(&s.pid);
 }
@@ -490,7 +490,7 @@ test_sftp_that_is_not_there(void **state)
 	r = remote_open(&t, &e);
 	assert_non_null(r);
 	assert_fails(remote_stream(r)->read(remote_stream(r)->arg, bytes,
-	    sizeof(bytes), LONG_MS, &e), e, ERR_PROTOCOL, "before it began");
+	    sizeof(bytes), LONG_MS, &e), e, ERR_PROTOCOL, "ended at once");
 	remote_close(r);
 	reap(&s.pid);
 }
@@ -617,7 +617,7 @@ test_a_write_that_is_cut(void **state)
 	assert_true(remote_stream(r)->read(remote_stream(r)->arg, bytes,
 	    sizeof(bytes), LONG_MS, &e) > 0);
 	assert_fails(remote_stream(r)->write(remote_stream(r)->arg, data,
-	    sizeof(data), &e), e, ERR_AGAIN, "sftp ended");
+	    sizeof(data), &e), e, ERR_AGAIN, "the sftp server has ended");
 	remote_close(r);
 	reap(&s.pid);
 }
@@ -842,7 +842,8 @@ test_an_agent_that_does_not_sign(void **state)
 	put_str("confirm", "#!/bin/sh\nexit 1\n");
 	agent = start_agent("");
 	run("ssh-add -q -c id_ed25519 2>>agent.log");
-	is_refused(&t, ERR_REFUSED, "the login is refused to 1 of the");
+	is_refused(&t, ERR_REFUSED,
+	    "the server refuses the login with 1 of the");
 	run("ssh-add -q id_rsa 2>>agent.log");
 	gets_in(&t);
 	reap(&agent);
@@ -915,7 +916,7 @@ test_ssh_config(void **state)
 	t.user = getpwuid(getuid())->pw_name;
 	gets_in(&t);
 	t.user = NULL;
-	is_refused(&t, ERR_REFUSED, "the login is refused to");
+	is_refused(&t, ERR_REFUSED, "the server refuses the login with");
 	/* and the files that ssh has without being told */
 	write_home("config", &s, "Host alias\n\tHostName 127.0.0.1\n");
 	write_home("id_rsa", &s, "no key");
@@ -955,7 +956,7 @@ test_ssh_config_and_host_keys(void **state)
 	write_home("global", &s, "%H %ed25519\n");
 	is_refused(&t, ERR_REFUSED, "has changed");
 	write_home("known_hosts", &s, "%H %other_rsa\n");
-	is_refused(&t, ERR_REFUSED, "another type");
+	is_refused(&t, ERR_REFUSED, "other types");
 	write_home("known_hosts", &s, "");
 	gets_in(&t);
 	write_home("known_hosts", &s, "@revoked * %ed25519\n");

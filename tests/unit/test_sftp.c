@@ -318,11 +318,11 @@ files_of_all_sizes_are_put(void **state)
 		buf_clear(&b);
 		if (sizes[i] > 0)
 			assert_fails(sftp_read(s, names[i], sizes[i] - 1, &b,
-			    &e), e, ERR_DATA, "more than");
+			    &e), e, ERR_DATA, "is larger than");
 	}
 	assert_fails(sftp_read(s, "none", 1, &b, &e), e, ERR_MISSING, "'none'");
 	assert_fails(sftp_read(s, ".", 1 << 20, &b, &e), e, ERR_DATA,
-	    "not a file");
+	    "not a regular file");
 	e = (struct err)ERR_INIT;
 	assert_ok(put_jobs(s, v, 0, &e), e);
 	sftp_close(s);
@@ -575,7 +575,7 @@ what_is_read_back_is_compared(void **state)
 	l.is_slow = l.flips = l.flips_once = true;
 	assert_ok(put_jobs(s, v, 2, &e), e);
 	assert_int_equal(v[0].error.kind, ERR_IO);
-	assert_non_null(strstr(v[0].error.text, "not what was sent"));
+	assert_non_null(strstr(v[0].error.text, "differs from what was sent"));
 	assert_int_equal(v[1].error.kind, ERR_NONE);
 	/* what looks different is sent, and found to be right */
 	v[0].look_first = true;
@@ -610,7 +610,7 @@ duties_are_done_apart(void **state)
 	job.n = n;
 	assert_ok(put_jobs(s, &job, 1, &e), e);
 	assert_int_equal(job.error.kind, ERR_IO);
-	assert_non_null(strstr(job.error.text, "not what was sent"));
+	assert_non_null(strstr(job.error.text, "differs from what was sent"));
 	assert_file("apart", other, n);
 	job.duty = SFTP_SEND;
 	assert_ok(put_jobs(s, &job, 1, &e), e);
@@ -717,7 +717,8 @@ a_full_disk_is_told(void **state)
 	for (i = 0; i < 3; i += 2) {
 		assert_int_equal(v[i].error.kind, ERR_IO);
 		assert_non_null(strstr(v[i].error.text, "write to 'full/"));
-		assert_non_null(strstr(v[i].error.text, "no space left there"));
+		assert_non_null(strstr(v[i].error.text,
+		    "no space left on the server"));
 	}
 	assert_job(&v[1], 10);
 	free(data);
@@ -836,8 +837,9 @@ renaming_never_replaces(void **state)
 	assert_int_equal(mkdir("dir2", 0700), 0);
 	assert_int_equal(symlink("nowhere", "dangling"), 0);
 	assert_fails(sftp_rename(s, "one", "two", &e), e, ERR_CREATE,
-	    "rename 'one' to 'two': something is there already");
-	assert_fails(sftp_rename(s, "one", "dir1", &e), e, ERR_CREATE, "there");
+	    "rename 'one' to 'two': that name exists already");
+	assert_fails(sftp_rename(s, "one", "dir1", &e), e, ERR_CREATE,
+	    "exists");
 	assert_fails(sftp_rename(s, "one", "dangling", &e), e, ERR_CREATE, "");
 	assert_fails(sftp_rename(s, "dir1", "dir2", &e), e, ERR_CREATE, "");
 	assert_fails(sftp_rename(s, "dir1", "two", &e), e, ERR_CREATE, "");
@@ -1671,44 +1673,54 @@ half_limits(struct fake *f, struct buf *b, uint32_t id)
 }
 
 static const struct trick tricks[] = {
-	{"another id", PACKET_OPEN, other_id, ERR_PROTOCOL, "not asked"},
-	{"a free id", PACKET_READ, free_id, ERR_PROTOCOL, "not asked"},
-	{"twice", PACKET_WRITE, twice, ERR_PROTOCOL, "not asked"},
+	{"another id", PACKET_OPEN, other_id, ERR_PROTOCOL, "was not made"},
+	{"a free id", PACKET_READ, free_id, ERR_PROTOCOL, "was not made"},
+	{"twice", PACKET_WRITE, twice, ERR_PROTOCOL, "was not made"},
 	{"id missing", PACKET_WRITE, no_id, ERR_PROTOCOL, "damaged"},
-	{"type for open", PACKET_OPEN, other_type, ERR_PROTOCOL, "not due"},
-	{"type for write", PACKET_WRITE, other_type, ERR_PROTOCOL, "not due"},
-	{"type for read", PACKET_READ, other_type, ERR_PROTOCOL, "not due"},
-	{"type for fstat", PACKET_FSTAT, other_type, ERR_PROTOCOL, "not due"},
-	{"type for lstat", PACKET_LSTAT, other_type, ERR_PROTOCOL, "not due"},
-	{"type for close", PACKET_CLOSE, other_type, ERR_PROTOCOL, "not due"},
-	{"type for mkdir", PACKET_MKDIR, other_type, ERR_PROTOCOL, "not due"},
+	{"type for open", PACKET_OPEN, other_type, ERR_PROTOCOL,
+	    "unexpected"},
+	{"type for write", PACKET_WRITE, other_type, ERR_PROTOCOL,
+	    "unexpected"},
+	{"type for read", PACKET_READ, other_type, ERR_PROTOCOL,
+	    "unexpected"},
+	{"type for fstat", PACKET_FSTAT, other_type, ERR_PROTOCOL,
+	    "unexpected"},
+	{"type for lstat", PACKET_LSTAT, other_type, ERR_PROTOCOL,
+	    "unexpected"},
+	{"type for close", PACKET_CLOSE, other_type, ERR_PROTOCOL,
+	    "unexpected"},
+	{"type for mkdir", PACKET_MKDIR, other_type, ERR_PROTOCOL,
+	    "unexpected"},
 	{"type for list", PACKET_READDIR, other_type, ERR_PROTOCOL, ""},
-	{"type for hello", PACKET_INIT, other_type, ERR_PROTOCOL, "not due"},
+	{"type for hello", PACKET_INIT, other_type, ERR_PROTOCOL,
+	    "unexpected"},
 	{"type for rename", PACKET_RENAME, other_type, ERR_PROTOCOL,
-	    "not due"},
+	    "unexpected"},
 	{"type for extended", PACKET_EXTENDED, other_type, ERR_PROTOCOL,
-	    "not due"},
-	{"OK for open", PACKET_OPEN, is_ok, ERR_PROTOCOL, "not due"},
-	{"OK for opendir", PACKET_OPENDIR, is_ok, ERR_PROTOCOL, "not due"},
-	{"OK for read", PACKET_READ, is_ok, ERR_PROTOCOL, "not due"},
-	{"OK for fstat", PACKET_FSTAT, is_ok, ERR_PROTOCOL, "not due"},
-	{"OK for lstat", PACKET_LSTAT, is_ok, ERR_PROTOCOL, "not due"},
-	{"OK for readdir", PACKET_READDIR, is_ok, ERR_PROTOCOL, "not due"},
+	    "unexpected"},
+	{"OK for open", PACKET_OPEN, is_ok, ERR_PROTOCOL, "unexpected"},
+	{"OK for opendir", PACKET_OPENDIR, is_ok, ERR_PROTOCOL, "unexpected"},
+	{"OK for read", PACKET_READ, is_ok, ERR_PROTOCOL, "unexpected"},
+	{"OK for fstat", PACKET_FSTAT, is_ok, ERR_PROTOCOL, "unexpected"},
+	{"OK for lstat", PACKET_LSTAT, is_ok, ERR_PROTOCOL, "unexpected"},
+	{"OK for readdir", PACKET_READDIR, is_ok, ERR_PROTOCOL, "unexpected"},
 	{"giant", PACKET_OPEN, giant, ERR_PROTOCOL, "bytes"},
 	{"too long", PACKET_OPEN, too_long, ERR_PROTOCOL, "bytes"},
 	{"empty", PACKET_OPEN, empty, ERR_PROTOCOL, "of 0 bytes"},
 	{"more data", PACKET_READ, more_data, ERR_PROTOCOL, "asked for"},
-	{"less data", PACKET_READ, less_data, ERR_IO, "not what was sent"},
+	{"less data", PACKET_READ, less_data, ERR_IO,
+	    "differs from what was sent"},
 	{"no data", PACKET_READ, no_data, ERR_PROTOCOL, "asked for"},
 	{"data beyond", PACKET_READ, data_beyond, ERR_PROTOCOL, "damaged"},
 	{"data far beyond", PACKET_READ, data_far_beyond, ERR_PROTOCOL,
 	    "damaged"},
-	{"end", PACKET_READ, at_end, ERR_IO, "not what was sent"},
+	{"end", PACKET_READ, at_end, ERR_IO, "differs from what was sent"},
 	{"failing read", PACKET_READ, fails, ERR_IO, "'bad??[1m'"},
-	{"failing write", PACKET_WRITE, fails, ERR_IO, "write to 'x': the far"},
-	{"failing fstat", PACKET_FSTAT, fails, ERR_IO, "look at"},
+	{"failing write", PACKET_WRITE, fails, ERR_IO,
+	    "write to 'x': the server says"},
+	{"failing fstat", PACKET_FSTAT, fails, ERR_IO, "stat"},
 	{"failing close", PACKET_CLOSE, fails, ERR_IO, "close 'x'"},
-	{"failing list", PACKET_READDIR, fails, ERR_IO, "list 'x'"},
+	{"failing list", PACKET_READDIR, fails, ERR_IO, "read directory 'x'"},
 	{"unknown status", PACKET_WRITE, unknown_status, ERR_IO,
 	    "'strange' (4711)"},
 	{"end of open", PACKET_OPEN, at_end, ERR_IO, "open 'x'"},
@@ -1719,17 +1731,22 @@ static const struct trick tricks[] = {
 	{"no size", PACKET_FSTAT, no_size, ERR_PROTOCOL, "sizes"},
 	{"no names", PACKET_READDIR, no_names, ERR_PROTOCOL, ""},
 	{"countless", PACKET_READDIR, countless_names, ERR_PROTOCOL, "damaged"},
-	{"a path", PACKET_READDIR, path_for_name, ERR_PROTOCOL, "no name"},
-	{"a zero", PACKET_READDIR, zero_in_name, ERR_PROTOCOL, "no name"},
-	{"empty name", PACKET_READDIR, empty_name, ERR_PROTOCOL, "no name"},
-	{"long name", PACKET_READDIR, long_name, ERR_PROTOCOL, "no name"},
+	{"a path", PACKET_READDIR, path_for_name, ERR_PROTOCOL,
+	    "an invalid name"},
+	{"a zero", PACKET_READDIR, zero_in_name, ERR_PROTOCOL,
+	    "an invalid name"},
+	{"empty name", PACKET_READDIR, empty_name, ERR_PROTOCOL,
+	    "an invalid name"},
+	{"long name", PACKET_READDIR, long_name, ERR_PROTOCOL,
+	    "an invalid name"},
 	{"dots", PACKET_READDIR, dots_for_ever, ERR_DATA, "more than 100000"},
 	{"version 2", PACKET_INIT, version_2, ERR_PROTOCOL, "version 2"},
 	{"version 6", PACKET_INIT, version_6, ERR_PROTOCOL, "version 6"},
-	{"greeting", PACKET_INIT, greeting, ERR_PROTOCOL, "not SFTP"},
+	{"greeting", PACKET_INIT, greeting, ERR_PROTOCOL,
+	    "does not speak SFTP"},
 	{"cut extension", PACKET_INIT, cut_extension, ERR_PROTOCOL, "damaged"},
 	{"tiny limits", PACKET_EXTENDED, tiny_limits, ERR_PROTOCOL,
-	    "no more than 1 bytes"},
+	    "takes only 1 bytes"},
 	{"half limits", PACKET_EXTENDED, half_limits, ERR_PROTOCOL, "damaged"},
 };
 
@@ -1764,7 +1781,7 @@ a_file_that_is_shorter_than_it_says(void **state)
 		{"", PACKET_READ, less_data, ERR_PROTOCOL, "it ends before"},
 		{"", PACKET_READ, at_end, ERR_PROTOCOL, "it ends before"},
 		{"", PACKET_READ, fails, ERR_IO, "read 'x'"},
-		{"", PACKET_FSTAT, fails, ERR_IO, "look at 'x'"},
+		{"", PACKET_FSTAT, fails, ERR_IO, "stat 'x'"},
 	};
 	struct buf b = BUF_INIT;
 	struct fake f;

@@ -2,8 +2,8 @@
  * The packages of a job: found, opened as what they claim to be, and judged
  * before anything is sent.
  */
-#ifndef COLLECT_H
-#define COLLECT_H
+#ifndef PACKAGES_H
+#define PACKAGES_H
 
 #include <sys/stat.h>
 
@@ -21,7 +21,7 @@ struct found {
 	struct package package;
 };
 
-struct collection {
+struct packages {
 	const struct conf *conf;
 	struct strv allowed;
 	char release[RELEASE_SIZE];
@@ -36,9 +36,9 @@ struct collection {
  * release and build are the options, or NULL. ERR_MISSING: nothing is there;
  * ERR_DATA: a package does not belong, or something lies there that is none.
  */
-int collect(struct collection *c, const struct conf *conf, char **args,
+int packages_read(struct packages *c, const struct conf *conf, char **args,
     size_t n_args, const char *release, const char *build, struct err *e);
-void collect_clear(struct collection *c);
+void packages_clear(struct packages *c);
 
 /* Opens it again; ERR_DATA if it is not what was read any more. */
 int found_open(const struct found *f, struct err *e);

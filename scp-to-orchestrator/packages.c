@@ -1,4 +1,4 @@
-#include "scp-to-orchestrator/collect.h"
+#include "scp-to-orchestrator/packages.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -20,7 +20,7 @@
 /* ------------------------------------------------------------ finding them */
 
 static void
-add(struct collection *c, const char *path)
+add(struct packages *c, const char *path)
 {
 	struct found *f;
 
@@ -31,7 +31,7 @@ add(struct collection *c, const char *path)
 }
 
 struct walk {
-	struct collection *c;
+	struct packages *c;
 	const char *top;
 };
 
@@ -43,8 +43,8 @@ visit(const char *path, const struct stat *st, void *arg, struct err *e)
 
 	if (!S_ISREG(st->st_mode) || (!path_ends_with(path, ".deb") &&
 	    !path_ends_with(path, ".rpm")))
-		return err_set(e, ERR_DATA, "'%s/%s' is no package: only what "
-		    "is to be published may lie there, or name the files",
+		return err_set(e, ERR_DATA, "'%s/%s' is not a package: remove "
+		    "it, or name the files to be sent",
 		    w->top, path);
 	full = mem_format("%s/%s", w->top, path);
 	add(w->c, full);
@@ -53,7 +53,7 @@ visit(const char *path, const struct stat *st, void *arg, struct err *e)
 }
 
 static int
-add_directory(struct collection *c, const char *path, struct err *e)
+add_directory(struct packages *c, const char *path, struct err *e)
 {
 	struct walk w = {c, path};
 	size_t before = c->n;
@@ -69,7 +69,7 @@ add_directory(struct collection *c, const char *path, struct err *e)
 }
 
 static int
-add_path(struct collection *c, const char *path, struct err *e)
+add_path(struct packages *c, const char *path, struct err *e)
 {
 	struct stat st;
 
@@ -82,7 +82,7 @@ add_path(struct collection *c, const char *path, struct err *e)
 }
 
 static int
-add_listed(struct collection *c, struct err *e)
+add_listed(struct packages *c, struct err *e)
 {
 	char *line = NULL;
 	size_t size = 0;
@@ -104,7 +104,7 @@ add_listed(struct collection *c, struct err *e)
 }
 
 static int
-find(struct collection *c, char **args, size_t n_args, struct err *e)
+find(struct packages *c, char **args, size_t n_args, struct err *e)
 {
 	const char *project = getenv("CI_PROJECT_DIR");
 	char *path;
@@ -190,7 +190,7 @@ is_named_so(const char *file, const struct package_claim *claim)
 static int
 read_one(size_t i, void *arg, struct err *e)
 {
-	struct collection *c = arg;
+	struct packages *c = arg;
 	struct found *f = &c->v[i];
 	int fd = open(f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), status;
 
@@ -198,17 +198,18 @@ read_one(size_t i, void *arg, struct err *e)
 		return err_sys(e, "open '%s'", f->path);
 	if (fstat(fd, &f->st) < 0 || !S_ISREG(f->st.st_mode)) {
 		close(fd);
-		return err_set(e, ERR_DATA, "'%s' is no file", f->path);
+		return err_set(e, ERR_DATA, "'%s' is not a regular file",
+		    f->path);
 	}
 	status = package_read(fd, f->path, &f->package, e);
 	close(fd);
 	if (status < 0)
 		return -1;
 	if (!path_is_name(f->name))
-		return err_set(e, ERR_DATA, "'%s': a package's file has a name "
-		    "without blanks and the like", f->path);
+		return err_set(e, ERR_DATA, "'%s': the name of a package may "
+		    "have neither blanks nor special characters", f->path);
 	if (!is_named_so(f->name, &f->package.claim))
-		return err_set(e, ERR_DATA, "'%s' is %s %s of %s inside: it "
+		return err_set(e, ERR_DATA, "'%s' contains %s %s of %s, but "
 		    "is named otherwise", f->path, f->package.claim.name,
 		    f->package.claim.version, f->package.claim.architecture ?
 		    f->package.claim.architecture : "all architectures");
@@ -219,7 +220,7 @@ read_one(size_t i, void *arg, struct err *e)
 
 /* Format and architecture of the packages; they must agree. */
 static int
-settle_build(struct collection *c, struct err *e)
+settle_build(struct packages *c, struct err *e)
 {
 	const struct package_claim *claim;
 	const char *said_by = NULL;
@@ -243,12 +244,12 @@ settle_build(struct collection *c, struct err *e)
 	}
 	if (c->build[0] == '\0')
 		return err_set(e, ERR_USAGE, "all packages are for all "
-		    "architectures: say the build with -b");
+		    "architectures: name the build with -b");
 	return 0;
 }
 
 static int
-judge(struct collection *c, struct err *e)
+judge(struct packages *c, struct err *e)
 {
 	struct tally failed = TALLY_INIT;
 	struct build build;
@@ -288,7 +289,7 @@ is_same_package(const struct package_claim *a, const struct package_claim *b)
 
 /* A build has each package once. */
 static int
-check_doubles(struct collection *c, struct err *e)
+check_doubles(struct packages *c, struct err *e)
 {
 	size_t i, k;
 
@@ -305,10 +306,10 @@ check_doubles(struct collection *c, struct err *e)
 }
 
 int
-collect(struct collection *c, const struct conf *conf, char **args,
+packages_read(struct packages *c, const struct conf *conf, char **args,
     size_t n_args, const char *release, const char *build, struct err *e)
 {
-	*c = (struct collection){.conf = conf};
+	*c = (struct packages){.conf = conf};
 	conf_list(conf, "release", "packages", &c->allowed);
 	if (build != NULL)
 		snprintf(c->build, sizeof(c->build), "%s", build);
@@ -321,7 +322,7 @@ collect(struct collection *c, const struct conf *conf, char **args,
 }
 
 void
-collect_clear(struct collection *c)
+packages_clear(struct packages *c)
 {
 	while (c->n > 0) {
 		c->n--;
@@ -330,5 +331,5 @@ collect_clear(struct collection *c)
 	}
 	free(c->v);
 	strv_clear(&c->allowed);
-	*c = (struct collection){.conf = NULL};
+	*c = (struct packages){.conf = NULL};
 }
