@@ -29,17 +29,17 @@ int cloud_open(struct cloud *c, const struct conf *conf, int64_t timeout_ms,
 void cloud_close(struct cloud *c);
 
 /*
- * Our droplets: name and all tags, by one listing of the first tag. They are
- * sorted: by build, then the lowest id first.
+ * Our droplets, those with our name and all our tags, from one listing of the
+ * first tag; sorted by build, then by id.
  */
 int cloud_list(struct cloud *c, struct droplets *list, struct err *e);
 
 /*
  * Calls visit for each element of the array `key` in all pages of a listing;
- * path has a query already, or none ("/v2/sizes"). It is read until its pages
- * agree with one another, since what goes meanwhile moves others from one page
- * to the one before; where they never do, all that was seen is visited, some
- * of it more than once. ERR_AGAIN where that is less than there should be.
+ * path may have a query already. An element that is deleted meanwhile moves
+ * others to the page before theirs, so all pages are read again until they
+ * agree with one another. If they never do, all that was seen is visited, some
+ * of it more than once. ERR_AGAIN if even that is fewer than there should be.
  */
 int cloud_each(struct cloud *c, const char *path, const char *key,
     int (*visit)(const struct json *element, void *arg, struct err *e),

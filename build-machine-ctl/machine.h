@@ -20,13 +20,13 @@
 /* [digitalocean] name-format with the build in it; yours. ERR_CONFIG. */
 char *machine_name(const struct conf *conf, const char *build, struct err *e);
 
-/* The build whose machine has this name. False: it is of no build. */
+/* The build whose machine has this name. False if it is no such name. */
 bool machine_build(const struct conf *conf, const char *name,
     char build[BUILD_SIZE]);
 
 /*
- * [digitalocean] tags: at least one, each as DigitalOcean allows them; the
- * name's format and the time to live are judged with them. ERR_CONFIG.
+ * [digitalocean] tags: at least one, each as DigitalOcean allows them. The
+ * name-format and the ttl are checked, too. ERR_CONFIG.
  */
 int machine_tags(const struct conf *conf, struct strv *tags, struct err *e);
 

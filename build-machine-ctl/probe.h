@@ -1,6 +1,6 @@
 /*
- * Does sshd answer? Many addresses at once: connect to port 22 and read until
- * "SSH-" has come, which a listening socket alone does not send.
+ * Does an SSH server answer? Connects to port 22 of many addresses at once and
+ * reads until "SSH-" has come, which a listening socket alone does not send.
  */
 #ifndef PROBE_H
 #define PROBE_H

@@ -1,6 +1,7 @@
 /*
- * GitLab's side of a machine: a runner of its own, made fresh for it, so that
- * its first contact proves that the machine is there, and deleted with it.
+ * GitLab's side of a machine: a runner of its own, which is created for it, so
+ * that the runner's first contact proves that the machine works, and which is
+ * deleted with it.
  *
  * A runner is ours if its description is "<machine's name> <mark>", with a
  * mark of machine.h. Nothing else is compared: GitLab does not list tags.
@@ -43,19 +44,19 @@ void runners_clear(struct runners *list);
 struct runner *runners_find(const struct runners *list, int64_t id);
 
 /*
- * Opens it where [gitlab] has a project and there is a token. Neither: 0, and
- * g->http is NULL. Just one of them is ERR_CONFIG.
+ * Opens GitLab's API. Without [gitlab] project it returns 0, and g->http is
+ * NULL. ERR_CONFIG for a project without a token.
  */
 int gitlab_open(struct gitlab *g, const struct conf *conf, int64_t deadline,
     struct err *e);
 void gitlab_close(struct gitlab *g);
 
 /*
- * Makes the runners of n machines, at once, with the runner-tags of their
- * builds, which are filled in. errors[i] is of kind ERR_NONE where it worked.
- * GitLab tells the token of a runner only once: one that was made and not
- * told is of no use. Its mark, by which it is found, is then still set; the
- * mark is empty where there is certainly no runner.
+ * Creates the runners of n machines, at once, with the runner-tags of their
+ * builds; v[i].build is filled in by the caller. errors[i] is of kind ERR_NONE
+ * where it worked. GitLab tells the token of a runner only once: a runner
+ * whose token did not arrive is of no use. Its mark, by which it is found, is
+ * then still set; the mark is empty where there is certainly no runner.
  */
 void runner_make(struct gitlab *g, struct runner *v, struct err *errors,
     size_t n);
@@ -65,14 +66,14 @@ int runner_list(struct gitlab *g, bool only_online, struct runners *list,
     struct err *e);
 
 /*
- * Whether the project is there and the token may do what is needed. ERR_CONFIG
- * or what GitLab answers.
+ * 0 if the project exists and the token may do what is needed. ERR_CONFIG, or
+ * what GitLab answers.
  */
 int gitlab_check(struct gitlab *g, struct err *e);
 
-/* Takes no new jobs from now on. Failing is not fatal: they are warned of. */
+/* They take no new jobs from now on. A failure is only warned of. */
 void runner_pause(struct gitlab *g, const struct runners *list);
-/* Deletes all of them; those that are gone already are fine. */
+/* Deletes all of them, at once; one that is gone already is no error. */
 int runner_delete(struct gitlab *g, const struct runners *list, struct err *e);
 
 #endif

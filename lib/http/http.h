@@ -13,13 +13,12 @@
  *	http_request_clear(&r[0]);
  *	http_close(h);
  *
- * What is sent again by itself: GET, PUT and DELETE after 429, after 5xx and
- * after a broken connection, with exponential backoff and jitter, but not
- * sooner than retry-after or, without it, ratelimit-reset say (PUT is only
- * used for what can be repeated). POST only when it is certain that the first
- * did not arrive: 429, or no connection was made. A POST never travels on a
- * connection that was used before: libcurl would send it again by itself when
- * the server has closed that one.
+ * GET, PUT and DELETE are sent again after 429, 5xx and a broken connection,
+ * with exponential backoff and jitter, but not sooner than retry-after or,
+ * without it, ratelimit-reset say (PUT is used only for what can be repeated).
+ * POST is sent again only if the first one certainly did not arrive: 429, or no
+ * connection was made. A POST never uses a connection a second time: libcurl
+ * would send it again by itself if the server has closed that connection.
  */
 #ifndef LIB_HTTP_HTTP_H
 #define LIB_HTTP_HTTP_H
@@ -42,24 +41,23 @@ struct http_request {
 	char *path;		/* "/v2/droplets?page=2", after the base url */
 	struct buf body;	/* JSON; empty: none */
 	size_t limit;		/* largest answer; 0: HTTP_LIMIT */
-	const char *hide;	/* a secret in the body, or NULL: not to be
-				 * seen in error, should the answer quote it */
+	const char *hide;	/* a secret in the body, or NULL: it is
+				 * masked in error if the answer quotes it */
 
 	/* What came of it. */
 	long status;		/* of the last answer; 0: none came */
 	struct buf answer;	/* the body */
 	char id[HTTP_ID_SIZE];	/* x-request-id, or "" */
 	/*
-	 * The request failed, but may have been carried out all the same: it
-	 * was sent and not answered, or answered with 5xx, or the answer broke
-	 * off.
+	 * The request failed but may have been carried out: it was sent and
+	 * not answered, or answered with 5xx, or the answer broke off.
 	 */
 	bool may_have_worked;
 	/*
 	 * ERR_NONE: answered with 2xx. ERR_AGAIN: no answer in time, 408, 429,
 	 * 5xx. ERR_REFUSED: 401, 403. ERR_MISSING: 404, 410. ERR_UNAVAILABLE:
 	 * any other 4xx. ERR_PROTOCOL: a redirect, another status, or an
-	 * answer that is too large. ERR_SIGNAL. ERR_BUG: path is none. The
+	 * answer that is too large. ERR_SIGNAL. ERR_BUG: path is not one. The
 	 * text names method and path, the status, the message in the body
 	 * (of DigitalOcean's, GitLab's or no form), and the request id.
 	 */
@@ -68,12 +66,12 @@ struct http_request {
 #define HTTP_REQUEST_INIT {.method = HTTP_GET}
 
 /*
- * base_url: https, or http on loopback (127/8, ::1, localhost), which is then
- * reached without a proxy; without a token, http anywhere. No user, query or
- * fragment in it; a path is kept, a slash at the end is not. Elsewhere, the
- * proxies of curl's environment variables are used. header is what stands
- * before the token, both NULL for none; the token is copied into secret
- * memory. ERR_CONFIG.
+ * base_url is https, or http on loopback (127/8, ::1, localhost), or, without
+ * a token, http anywhere. It has no user, query or fragment; a path is kept, a
+ * slash at the end is not. Loopback is reached without a proxy, other hosts
+ * through those in curl's environment variables. header is what stands before
+ * the token; both are NULL for none. The token is copied into secret memory.
+ * ERR_CONFIG.
  */
 struct http *http_open(const char *base_url, const char *header,
     const struct secret *token, struct err *e);
@@ -109,7 +107,7 @@ struct json *http_get_json(struct http *h, char *path, int64_t deadline,
  */
 bool http_rate(const struct http *h, int64_t *remaining, int64_t *reset);
 
-/* Requests that were sent so far, each try counted. */
+/* How many requests were sent so far; each try counts. */
 unsigned http_sent(const struct http *h);
 
 /*

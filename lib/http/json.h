@@ -26,8 +26,8 @@
 struct json;
 
 /*
- * ERR_PROTOCOL: no JSON, or followed by something else than blanks, or with a
- * NUL in it, or nested deeper than cJSON allows. Yours to free.
+ * Yours to free. ERR_PROTOCOL for what is not JSON, is followed by more than
+ * blanks, contains a NUL, or is nested deeper than cJSON allows.
  */
 struct json *json_parse(const char *text, size_t n, struct err *e);
 /* Wipes all strings first: answers hold tokens. Accepts NULL. */
@@ -39,8 +39,8 @@ const struct json *json_at(const struct json *j, const char *path);
 /* NULL where no string is at path. */
 const char *json_string(const struct json *j, const char *path);
 /*
- * False where no whole number is at path, or one from 2^53 on: cJSON keeps
- * numbers as double, and an id that was rounded is another's.
+ * False unless there is a whole number below 2^53 at path: cJSON keeps numbers
+ * as double, and an id that was rounded is another one's.
  */
 bool json_integer(const struct json *j, const char *path, int64_t *v);
 bool json_number(const struct json *j, const char *path, double *v);
