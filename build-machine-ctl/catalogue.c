@@ -149,8 +149,7 @@ ask(struct cloud *c, const char *text, struct image *image, struct err *e)
 
 	buf_str(&path, "/v2/images/");
 	http_quote(&path, text);
-	j = cloud_get(c, buf_cstr(&path), e);
-	buf_clear(&path);
+	j = cloud_get(c, buf_take(&path), e);
 	if (j == NULL)
 		return -1;
 	/* the id in both cases: a slug may be moved to another image */

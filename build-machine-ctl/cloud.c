@@ -53,9 +53,9 @@ cloud_close(struct cloud *c)
 /* ---------------------------------------------------------------- asking */
 
 struct json *
-cloud_get(struct cloud *c, const char *path, struct err *e)
+cloud_get(struct cloud *c, char *path, struct err *e)
 {
-	return http_get_json(c->http, mem_dup(path), c->deadline, e);
+	return http_get_json(c->http, path, c->deadline, e);
 }
 
 int

@@ -63,7 +63,7 @@ struct cloud_pace {
 #define CLOUD_PACE_INIT {.interval = 250}
 int cloud_wait(const struct cloud *c, struct cloud_pace *pace, struct err *e);
 
-/* One GET: the answer, yours to json_free; NULL on failure. */
-struct json *cloud_get(struct cloud *c, const char *path, struct err *e);
+/* One GET; path is given away. The answer is yours to json_free, or NULL. */
+struct json *cloud_get(struct cloud *c, char *path, struct err *e);
 
 #endif

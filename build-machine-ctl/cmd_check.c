@@ -43,46 +43,23 @@ findings_open(struct findings *f, const struct tool_call *call)
 	f->report = report_open(columns, COUNT(columns), call->wants_json);
 }
 
-static void __attribute__((format(printf, 4, 0)))
-add(struct findings *f, const char *level, const char *subject,
-    const char *fmt, va_list ap)
+/* kind tells the level: OK, WARNING, or what kind of error it is. */
+#define OK ERR_NONE
+#define WARNING (-1)
+static void __attribute__((format(printf, 4, 5)))
+find(struct findings *f, int kind, const char *subject, const char *fmt, ...)
 {
 	char text[TEXT_SIZE];
+	va_list ap;
 
+	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
-	report_row(f->report, level, subject, text);
-}
-
-static void __attribute__((format(printf, 3, 4)))
-findings_ok(struct findings *f, const char *subject, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(f, "ok", subject, fmt, ap);
 	va_end(ap);
-}
-
-static void __attribute__((format(printf, 3, 4)))
-findings_warn(struct findings *f, const char *subject, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(f, "warning", subject, fmt, ap);
-	va_end(ap);
-}
-
-static void __attribute__((format(printf, 4, 5)))
-findings_error(struct findings *f, enum err_kind kind, const char *subject,
-    const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	add(f, "error", subject, fmt, ap);
-	va_end(ap);
-	f->worst = f->n_errors++ == 0 ? kind : err_worst(f->worst, kind);
+	report_row(f->report, kind == OK ? "ok" : kind == WARNING ? "warning" :
+	    "error", subject, text);
+	if (kind != OK && kind != WARNING)
+		f->worst = f->n_errors++ == 0 ? (enum err_kind)kind :
+		    err_worst(f->worst, (enum err_kind)kind);
 }
 
 static int
@@ -101,8 +78,8 @@ findings_close(struct findings *f, struct err *e)
 static int
 count_droplets(struct check *c, int64_t *n, struct err *e)
 {
-	struct json *j = cloud_get(&c->cloud, "/v2/droplets?page=1&per_page=1",
-	    e);
+	struct json *j = cloud_get(&c->cloud,
+	    mem_dup("/v2/droplets?page=1&per_page=1"), e);
 	int status = j == NULL ? -1 : 0;
 
 	if (status == 0 && !json_integer(j, "meta.total", n))
@@ -129,12 +106,12 @@ check_limit(struct check *c, int64_t limit, const struct droplets *ours,
 		missing += k == ours->n;
 	}
 	if (present + missing > limit)
-		findings_error(&c->found, ERR_UNAVAILABLE, "droplet limit",
+		find(&c->found, ERR_UNAVAILABLE, "droplet limit",
 		    "%lld of %lld droplets exist and %lld more are needed: "
 		    "delete some or ask DigitalOcean for a higher limit",
 		    (long long)present, (long long)limit, (long long)missing);
 	else
-		findings_ok(&c->found, "droplet limit", "%lld of %lld droplets "
+		find(&c->found, OK, "droplet limit", "%lld of %lld droplets "
 		    "exist", (long long)present, (long long)limit);
 	return 0;
 }
@@ -142,7 +119,7 @@ check_limit(struct check *c, int64_t limit, const struct droplets *ours,
 static int
 check_account(struct check *c, const struct droplets *ours, struct err *e)
 {
-	struct json *j = cloud_get(&c->cloud, "/v2/account", e);
+	struct json *j = cloud_get(&c->cloud, mem_dup("/v2/account"), e);
 	const char *state = json_string(j, "account.status");
 	int64_t limit;
 	int status = 0;
@@ -150,12 +127,12 @@ check_account(struct check *c, const struct droplets *ours, struct err *e)
 	if (j == NULL)
 		return -1;
 	if (state == NULL || strcmp(state, "active") == 0)
-		findings_ok(&c->found, "account", "the token is accepted");
+		find(&c->found, OK, "account", "the token is accepted");
 	else if (strcmp(state, "warning") == 0)
-		findings_warn(&c->found, "account", "its status is 'warning': "
+		find(&c->found, WARNING, "account", "its status is 'warning': "
 		    "DigitalOcean's control panel says why");
 	else
-		findings_error(&c->found, ERR_UNAVAILABLE, "account", "its "
+		find(&c->found, ERR_UNAVAILABLE, "account", "its "
 		    "status is '%s': no droplet can be created", state);
 	/* a token without droplet:read is not told */
 	if (json_integer(j, "account.droplet_limit", &limit))
@@ -177,7 +154,7 @@ look_at_tag(const struct json *j, void *arg, struct err *e)
 	for (i = 0; name != NULL && i < c->cloud.tags.n; i++)
 		if (strcasecmp(c->cloud.tags.v[i], name) == 0 &&
 		    strcmp(c->cloud.tags.v[i], name) != 0)
-			findings_error(&c->found, ERR_CONFIG, "tags",
+			find(&c->found, ERR_CONFIG, "tags",
 			    "DigitalOcean spells '%s' as '%s': spell it "
 			    "the same way in [digitalocean] tags",
 			    c->cloud.tags.v[i], name);
@@ -194,7 +171,7 @@ look_at_droplet(const struct json *j, void *arg, struct err *e)
 
 	if (status == 0 && machine_has_tags(&d.tags, &c->cloud.tags) &&
 	    !machine_build(c->conf, d.name, d.build))
-		findings_warn(&c->found, "tags", "droplet %lld '%s' has our "
+		find(&c->found, WARNING, "tags", "droplet %lld '%s' has our "
 		    "tags but not one of our names: it is left alone",
 		    (long long)d.id, d.name);
 	droplet_clear(&d);
@@ -224,7 +201,7 @@ check_doubles(struct check *c, const struct droplets *ours)
 
 	for (i = 1; i < ours->n; i++)
 		if (strcmp(ours->v[i].build, ours->v[i - 1].build) == 0)
-			findings_warn(&c->found, ours->v[i].build, "droplets "
+			find(&c->found, WARNING, ours->v[i].build, "droplets "
 			    "%lld and %lld are both its machine: 'delete' "
 			    "deletes both", (long long)ours->v[i - 1].id,
 			    (long long)ours->v[i].id);
@@ -239,18 +216,18 @@ check_size(struct check *c, const char *build, const char *region)
 	const struct offer *size = offers_find(&c->offered.sizes, name);
 
 	if (size == NULL)
-		findings_error(&c->found, ERR_CONFIG, build, "there is no size "
+		find(&c->found, ERR_CONFIG, build, "there is no size "
 		    "'%s'", name);
 	else if (!size->is_available)
-		findings_error(&c->found, ERR_UNAVAILABLE, build, "the size "
+		find(&c->found, ERR_UNAVAILABLE, build, "the size "
 		    "'%s' is not available", name);
 	else if (!strv_has(&size->regions, region))
-		findings_error(&c->found, ERR_CONFIG, build, "the size '%s' is "
+		find(&c->found, ERR_CONFIG, build, "the size '%s' is "
 		    "not offered in region %s", name, region);
 	else if (size->hourly < 0)
-		findings_ok(&c->found, build, "size %s", name);
+		find(&c->found, OK, build, "size %s", name);
 	else
-		findings_ok(&c->found, build, "size %s, %.5f USD an hour",
+		find(&c->found, OK, build, "size %s, %.5f USD an hour",
 		    name, size->hourly);
 	return size;
 }
@@ -261,10 +238,10 @@ check_region(struct check *c, const char *build, const char *name)
 	const struct offer *region = offers_find(&c->offered.regions, name);
 
 	if (region == NULL)
-		findings_error(&c->found, ERR_CONFIG, build, "there is no "
+		find(&c->found, ERR_CONFIG, build, "there is no "
 		    "region '%s'", name);
 	else if (!region->is_available)
-		findings_error(&c->found, ERR_UNAVAILABLE, build, "the region "
+		find(&c->found, ERR_UNAVAILABLE, build, "the region "
 		    "'%s' is not available", name);
 }
 
@@ -278,27 +255,27 @@ check_image(struct check *c, const char *build, const char *region,
 	int status = 0;
 
 	if (text == NULL) {
-		findings_error(&c->found, ERR_CONFIG, build, "no image is set");
+		find(&c->found, ERR_CONFIG, build, "no image is set");
 		return 0;
 	}
 	if (image_find(&c->cloud, text, region, &image, &one) < 0) {
 		if (one.kind == ERR_CONFIG) {
-			findings_error(&c->found, one.kind, build, "%s",
+			find(&c->found, one.kind, build, "%s",
 			    one.text);
 		} else {
 			*e = one;
 			status = -1;
 		}
 	} else if (image.regions.n > 0 && !strv_has(&image.regions, region)) {
-		findings_error(&c->found, ERR_CONFIG, build, "the image '%s' "
+		find(&c->found, ERR_CONFIG, build, "the image '%s' "
 		    "is not in region %s", text, region);
 	} else if (size != NULL && image.min_disk > size->disk) {
-		findings_error(&c->found, ERR_CONFIG, build, "the image '%s' "
+		find(&c->found, ERR_CONFIG, build, "the image '%s' "
 		    "needs a disk of %lld GiB, and the size '%s' has %lld",
 		    text, (long long)image.min_disk, size->name,
 		    (long long)size->disk);
 	} else {
-		findings_ok(&c->found, build, "image %lld ('%s')",
+		find(&c->found, OK, build, "image %lld ('%s')",
 		    (long long)image.id, text);
 	}
 	image_clear(&image);
@@ -314,7 +291,7 @@ check_user_data(struct check *c, const char *build)
 
 	if (enrol_read_user_data(c->conf, build, c->gitlab.http != NULL, &text,
 	    &enrols, &one) < 0)
-		findings_error(&c->found, one.kind, build, "%s", one.text);
+		find(&c->found, one.kind, build, "%s", one.text);
 	buf_clear(&text);
 }
 
@@ -345,7 +322,7 @@ check_network(struct check *c)
 		return;
 	network = offers_find(&c->offered.networks, id);
 	if (network == NULL) {
-		findings_error(&c->found, ERR_CONFIG, "vpc", "there is no VPC "
+		find(&c->found, ERR_CONFIG, "vpc", "there is no VPC "
 		    "with the id '%s'", id);
 		return;
 	}
@@ -354,13 +331,13 @@ check_network(struct check *c)
 		if (network->regions.n > 0 &&
 		    !strv_has(&network->regions, region)) {
 			fits = false;
-			findings_error(&c->found, ERR_CONFIG, "vpc", "it is in "
+			find(&c->found, ERR_CONFIG, "vpc", "it is in "
 			    "region %s, and the machine of %s in %s",
 			    network->regions.v[0], c->builds.v[i], region);
 		}
 	}
 	if (fits)
-		findings_ok(&c->found, "vpc", "%s exists", id);
+		find(&c->found, OK, "vpc", "%s exists", id);
 }
 
 static void
@@ -374,13 +351,13 @@ check_keys(struct check *c)
 		if (offers_find(&c->offered.keys, keys.v[i]) != NULL)
 			n++;
 		else
-			findings_error(&c->found, ERR_CONFIG, "ssh-keys",
+			find(&c->found, ERR_CONFIG, "ssh-keys",
 			    "the account has no key '%s'", keys.v[i]);
 	if (keys.n == 0)
-		findings_warn(&c->found, "ssh-keys", "none is set: "
+		find(&c->found, WARNING, "ssh-keys", "none is set: "
 		    "DigitalOcean mails a root password for each machine");
 	else if (n == keys.n)
-		findings_ok(&c->found, "ssh-keys", "all %zu exist", n);
+		find(&c->found, OK, "ssh-keys", "all %zu exist", n);
 	strv_clear(&keys);
 }
 
@@ -394,7 +371,7 @@ check_gitlab(struct check *c, struct err *e)
 	if (c->gitlab.http == NULL)
 		return 0;
 	if (gitlab_check(&c->gitlab, &one) == 0) {
-		findings_ok(&c->found, "gitlab", "project %lld: the token may "
+		find(&c->found, OK, "gitlab", "project %lld: the token may "
 		    "create and delete runners", (long long)c->gitlab.project);
 		return 0;
 	}
@@ -402,7 +379,7 @@ check_gitlab(struct check *c, struct err *e)
 		*e = one;
 		return -1;
 	}
-	findings_error(&c->found, one.kind, "gitlab", "%s", one.text);
+	find(&c->found, one.kind, "gitlab", "%s", one.text);
 	return 0;
 }
 
@@ -427,7 +404,7 @@ check(struct check *c, struct err *e)
 	if (status < 0)
 		return -1;
 	if (c->builds.n == 0)
-		findings_warn(&c->found, "machines", "there is no section "
+		find(&c->found, WARNING, "machines", "there is no section "
 		    "[machine BUILD]: nothing can be created");
 	for (i = 0; i < c->builds.n && status == 0; i++)
 		status = check_machine(c, c->builds.v[i], e);
@@ -452,12 +429,12 @@ cmd_check(const struct tool_call *call, struct err *e)
 		status = cloud_open(&c.cloud, call->conf, timeout, e);
 	if (status == 0 && gitlab_open(&c.gitlab, call->conf,
 	    c.cloud.deadline, &one) < 0)
-		findings_error(&c.found, one.kind, "gitlab", "%s", one.text);
+		find(&c.found, one.kind, "gitlab", "%s", one.text);
 	if (status == 0)
 		status = check(&c, e);
 	/* what the API refuses is what one wants to know */
 	if (status < 0 && c.cloud.http != NULL && e->kind != ERR_SIGNAL) {
-		findings_error(&c.found, e->kind, "digitalocean", "%s",
+		find(&c.found, e->kind, "digitalocean", "%s",
 		    e->text);
 		status = 0;
 	}

@@ -122,12 +122,13 @@ tell_plan(const struct create *c)
 static int
 print(const struct create *c, struct err *e)
 {
-	struct report *report = row_open_states(c->call);
+	struct report *report = row_open(ROW_STATE, c->call);
 	size_t i;
 
 	for (i = 0; i < c->fleet.n; i++)
 		if (c->fleet.v[i].droplet.id != 0)
-			row_state(report, &c->fleet.v[i].droplet);
+			row_add(report, ROW_STATE, &c->fleet.v[i].droplet,
+			    c->call->conf);
 	return report_close(report, e);
 }
 

@@ -20,11 +20,12 @@ cmd_list(const struct tool_call *call, struct err *e)
 	if (status == 0)
 		status = cloud_list(&cloud, &list, e);
 	if (status == 0) {
-		report = row_open_costs(call);
+		report = row_open(ROW_COST, call);
 		for (i = 0; i < list.n; i++)
 			if (builds.n == 0 ||
 			    strv_has(&builds, list.v[i].build))
-				row_cost(report, &list.v[i], call->conf);
+				row_add(report, ROW_COST, &list.v[i],
+				    call->conf);
 		status = report_close(report, e);
 	}
 	cloud_close(&cloud);

@@ -57,13 +57,20 @@ count(const struct deletions *r, enum deletion_state state)
 	return n;
 }
 
+/* What the listing shows is not gone: it need not be asked about. */
+static bool
+is_listed(const struct deletions *r, const struct deletion *one)
+{
+	return r->is_listed &&
+	    droplets_find(&r->listed, one->droplet->id) != NULL;
+}
+
 /*
  * The same request for all that are in one state, at once, and what each
  * answer means for its droplet.
  */
 static void
 ask_each(struct deletions *r, enum deletion_state state,
-    bool (*wants)(const struct deletions *, const struct deletion *),
     enum http_method method,
     void (*read)(struct deletion *, const struct http_request *))
 {
@@ -72,7 +79,8 @@ ask_each(struct deletions *r, enum deletion_state state,
 	size_t i, n = 0;
 
 	for (i = 0; i < r->n; i++) {
-		if (r->v[i].state != state || !wants(r, &r->v[i]))
+		if (r->v[i].state != state ||
+		    (method == HTTP_GET && is_listed(r, &r->v[i])))
 			continue;
 		requests[n].method = method;
 		requests[n].path = mem_format("/v2/droplets/%lld",
@@ -86,13 +94,6 @@ ask_each(struct deletions *r, enum deletion_state state,
 	}
 	free(requests);
 	free(asked);
-}
-
-static bool
-always(const struct deletions *r, const struct deletion *one)
-{
-	(void)r, (void)one;
-	return true;
 }
 
 static void
@@ -118,13 +119,6 @@ read_delete(struct deletion *one, const struct http_request *r)
 	} else {
 		one->state = DELETION_FAILED;
 	}
-}
-
-static bool
-is_unlisted(const struct deletions *r, const struct deletion *one)
-{
-	return !r->is_listed ||
-	    droplets_find(&r->listed, one->droplet->id) == NULL;
 }
 
 static void
@@ -170,7 +164,7 @@ look(struct deletions *r)
 	r->is_listed = cloud_list(r->cloud, &r->listed, &e) == 0;
 	if (!r->is_listed)
 		log_detail("%s", e.text);
-	ask_each(r, DELETION_ACCEPTED, is_unlisted, HTTP_GET, read_proof);
+	ask_each(r, DELETION_ACCEPTED, HTTP_GET, read_proof);
 }
 
 static int
@@ -219,7 +213,7 @@ delete_droplets(struct cloud *c, const struct droplets *doomed, bool *gone,
 	for (i = 0; i < r.n; i++)
 		r.v[i].droplet = &doomed->v[i];
 	for (;;) {
-		ask_each(&r, DELETION_WANTED, always, HTTP_DELETE, read_delete);
+		ask_each(&r, DELETION_WANTED, HTTP_DELETE, read_delete);
 		if (count(&r, DELETION_ACCEPTED) > 0)
 			look(&r);
 		lose_patience(&r);
@@ -411,10 +405,10 @@ finish(const struct tool_call *call, struct ending *end, struct cloud *cloud,
 	int status = end_machines(cloud, gitlab, &end->chosen, NULL,
 	    is_chosen_runner, end, gone, e);
 
-	report = row_open_deleted(call);
+	report = row_open(ROW_END, call);
 	for (i = 0; i < end->chosen.n; i++)
 		if (gone[i])
-			row_deleted(report, &end->chosen.v[i], call->conf);
+			row_add(report, ROW_END, &end->chosen.v[i], call->conf);
 	if (report_close(report, &printing) < 0 && status == 0) {
 		*e = printing;
 		status = -1;

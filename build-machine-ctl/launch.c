@@ -328,29 +328,16 @@ make_again(struct launch *l, const struct err *why)
 	l->action = 0;
 }
 
-static struct json *
-ask_about_action(const struct launch *l, struct err *e)
-{
-	char path[64];
-
-	snprintf(path, sizeof(path), "/v2/actions/%lld", (long long)l->action);
-	return cloud_get(l->order->cloud, path, e);
-}
-
 /* Asks about the droplet itself. True if there is none with its id. */
 static bool
 is_forgotten(struct launch *l)
 {
 	struct err e = ERR_INIT;
 	struct droplet d = {.id = 0};
-	struct json *j;
-	char path[64];
-	bool is_unknown;
+	struct json *j = cloud_get(l->order->cloud, mem_format(
+	    "/v2/droplets/%lld", (long long)l->droplet.id), &e);
+	bool is_unknown = j == NULL && e.kind == ERR_MISSING;
 
-	snprintf(path, sizeof(path), "/v2/droplets/%lld",
-	    (long long)l->droplet.id);
-	j = cloud_get(l->order->cloud, path, &e);
-	is_unknown = j == NULL && e.kind == ERR_MISSING;
 	if (j != NULL && droplet_read(&d, json_at(j, "droplet"), &e) == 0 &&
 	    d.id == l->droplet.id && strcmp(d.name, l->name) == 0) {
 		snprintf(d.build, sizeof(d.build), "%s", l->build);
@@ -370,7 +357,8 @@ launch_inquire(struct launch *l)
 	const char *status = NULL;
 
 	if (l->action != 0)
-		j = ask_about_action(l, &e);
+		j = cloud_get(l->order->cloud, mem_format("/v2/actions/%lld",
+		    (long long)l->action), &e);
 	status = json_string(j, "action.status");
 	if (status != NULL && strcmp(status, "errored") == 0) {
 		err_set(&why, ERR_AGAIN, "DigitalOcean failed to create it "

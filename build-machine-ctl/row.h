@@ -1,5 +1,9 @@
 /*
  * What the verbs print of a machine, one record a line.
+ *
+ *	struct report *r = row_open(ROW_COST, call);
+ *	row_add(r, ROW_COST, &droplet, call->conf);
+ *	report_close(r, e);
  */
 #ifndef ROW_H
 #define ROW_H
@@ -8,18 +12,14 @@
 #include "lib/frame/report.h"
 #include "lib/frame/tool.h"
 
-/* build id name status private-ip public-ip */
-struct report *row_open_states(const struct tool_call *call);
-void row_state(struct report *r, const struct droplet *d);
+enum row_kind {
+	ROW_STATE,	/* build id name status private-ip public-ip */
+	ROW_COST,	/* the same, and age-seconds cost-usd */
+	ROW_END		/* build id name age-seconds cost-usd */
+};
 
-/* The same, and age-seconds cost-usd. */
-struct report *row_open_costs(const struct tool_call *call);
-void row_cost(struct report *r, const struct droplet *d,
-    const struct conf *conf);
-
-/* build id name age-seconds cost-usd: of what is deleted */
-struct report *row_open_deleted(const struct tool_call *call);
-void row_deleted(struct report *r, const struct droplet *d,
+struct report *row_open(enum row_kind kind, const struct tool_call *call);
+void row_add(struct report *r, enum row_kind kind, const struct droplet *d,
     const struct conf *conf);
 
 #endif
