@@ -1,10 +1,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "distribute-packages/apt/apt_index.h"
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/collect.h"
 #include "distribute-packages/drops.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/publish.h"
+#include "distribute-packages/rpm/rpm_index.h"
 #include "distribute-packages/send.h"
 #include "lib/sys/log.h"
 #include "lib/sys/tally.h"
@@ -35,7 +37,7 @@ static int
 add_deb(const struct publication *p, struct suite *s, const struct deb *d,
     struct counts *t, struct err *e)
 {
-	char *path = suite_deb_path(s, d);
+	char *path = apt_pool_path(s, d);
 	int published = ledger_compare(&p->last.ledger, path,
 	    d->digest.sha256, e);
 
@@ -44,7 +46,7 @@ add_deb(const struct publication *p, struct suite *s, const struct deb *d,
 		return -1;
 	t->known += published > 0;
 	if (published == 0) {
-		suite_add_deb(s, d);
+		apt_index_add(s, d);
 		print_added(t, s, d->package, d->version, d->architecture);
 	}
 	return 0;
@@ -59,14 +61,14 @@ add_rpm(const struct publication *p, struct suite *s,
 	char *path;
 	size_t i, added = 0;
 
-	suite_basearches(s, r->arch, &basearches);
+	rpm_basearches(s, r->arch, &basearches);
 	for (i = 0; i < basearches.n && published >= 0; i++) {
-		path = suite_rpm_path(s, basearches.v[i], r->file);
+		path = rpm_path(s, basearches.v[i], r->file);
 		published = ledger_compare(&p->last.ledger, path, r->content,
 		    e);
 		free(path);
 		if (published == 0) {
-			suite_add_rpm(s, r, basearches.v[i]);
+			rpm_index_add(s, r, basearches.v[i]);
 			added++;
 		}
 	}
@@ -183,9 +185,9 @@ build(struct publication *p, const char *release, struct err *e)
 
 	if (s == NULL)
 		return -1;
-	if (publication_await_signer(p, e) < 0)
+	if (publication_await_key(p, e) < 0)
 		return -1;
-	status = collect(&o, &c, e);
+	status = collection_read(&c, &o, e);
 	if (status == 0)
 		status = add_packages(p, s, &c, e);
 	collection_clear(&c);
@@ -195,7 +197,7 @@ build(struct publication *p, const char *release, struct err *e)
 	if (status == 0)
 		status = apply_keep(s, conf_number(p->conf, s->section,
 		    "keep"), e);
-	return status < 0 ? -1 : publication_finish(p, release, e);
+	return status < 0 ? -1 : publish(p, release, e);
 }
 
 int

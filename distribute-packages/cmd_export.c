@@ -86,19 +86,16 @@ export(const struct store *store, const struct generation *g, struct err *e)
 int
 cmd_export(const struct tool_call *call, struct err *e)
 {
-	char *state = conf_path(call->conf, "repository", "state");
 	struct generation g = GENERATION_INIT;
 	struct store store = STORE_INIT;
 	int status;
 
-	if (isatty(STDOUT_FILENO)) {
-		free(state);
+	if (isatty(STDOUT_FILENO))
 		return err_set(e, ERR_USAGE, "will not write a tar archive to "
 		    "a terminal: distribute-packages export | ssh HOST "
 		    "deploy-repo -");
-	}
 	/* With the lock: no other run removes objects meanwhile. */
-	status = store_open(&store, state, true, e);
+	status = store_open(&store, call->conf, true, e);
 	if (status == 0)
 		status = store_load(&store, 0, &g, e);
 	if (status == 0 && g.manifest.serial == 0)
@@ -111,6 +108,5 @@ cmd_export(const struct tool_call *call, struct err *e)
 		status = export(&store, &g, e);
 	generation_clear(&g);
 	store_close(&store);
-	free(state);
 	return status;
 }

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "distribute-packages/cmd.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/indexes.h"
+#include "distribute-packages/store.h"
 #include "lib/frame/report.h"
 
 static const struct report_column columns[] = {
@@ -36,7 +37,7 @@ list_suite(const struct tool_call *call, const struct tree *t,
 	int status = -1;
 
 	if (suite_open(&s, call->conf, name, e) == 0 &&
-	    suite_read(&s, t, e) == 0) {
+	    indexes_read(&s, t, e) == 0) {
 		print_suite(r, &s);
 		status = 0;
 	}
@@ -75,10 +76,9 @@ list_generation(const struct tool_call *call, const struct store *store,
 int
 cmd_list(const struct tool_call *call, struct err *e)
 {
-	char *state = conf_path(call->conf, "repository", "state");
 	struct generation g = GENERATION_INIT;
 	struct store store = STORE_INIT;
-	int status = store_open(&store, state, false, e);
+	int status = store_open(&store, call->conf, false, e);
 
 	if (status == 0)
 		status = store_load(&store, 0, &g, e);
@@ -86,6 +86,5 @@ cmd_list(const struct tool_call *call, struct err *e)
 		status = list_generation(call, &store, &g, e);
 	generation_clear(&g);
 	store_close(&store);
-	free(state);
 	return status;
 }

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "distribute-packages/cmd.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/keys.h"
 #include "distribute-packages/pull.h"
 #include "lib/http/http.h"
 #include "lib/sys/log.h"
@@ -25,7 +25,7 @@ trust(struct pgp *pgp, const struct conf *conf, struct signer *signer,
 {
 	const struct buf *key;
 
-	if (publication_load_key(conf, signer, e) < 0)
+	if (keys_load(conf, signer, e) < 0)
 		return -1;
 	key = signer_public(signer);
 	if (pgp_trust(pgp, key->p, key->n, "public key", e) < 0)
@@ -98,8 +98,9 @@ get_manifest(struct pulling *p, struct err *e)
 	return status < 0 ? err_wrap(e, "%s", p->url) : 0;
 }
 
+/* The public generation must be a later one, or the one that we have. */
 static int
-judge(const struct pulling *p, struct err *e)
+check_public(const struct pulling *p, struct err *e)
 {
 	const struct manifest *last = &p->last.manifest;
 	const struct manifest *next = &p->next.manifest;
@@ -164,7 +165,7 @@ pull(struct pulling *p, struct err *e)
 	struct pull_tally tally = {0, 0};
 
 	if (store_load(&p->store, 0, &p->last, e) < 0 ||
-	    get_manifest(p, e) < 0 || judge(p, e) < 0 ||
+	    get_manifest(p, e) < 0 || check_public(p, e) < 0 ||
 	    (!is_dry_run && store_begin(&p->store, e) < 0))
 		return -1;
 	if (pull_files(&p->store, &p->next.manifest, p->url, is_dry_run,
@@ -184,14 +185,12 @@ pull(struct pulling *p, struct err *e)
 static int
 enter(struct pulling *p, struct err *e)
 {
-	char *state = conf_path(p->call->conf, "repository", "state");
-	int status = store_open(&p->store, state, true, e);
+	const struct conf *conf = p->call->conf;
 
-	if (status == 0)
-		status = publication_sandbox(p->call->conf, state, false, e);
-	free(state);
-	if (status == 0)
-		p->trusted = open_trusted(p->call->conf, e);
+	if (store_open(&p->store, conf, true, e) < 0 ||
+	    store_sandbox(&p->store, conf, false, e) < 0)
+		return -1;
+	p->trusted = open_trusted(conf, e);
 	return p->trusted ? 0 : -1;
 }
 

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "distribute-packages/cmd.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/publish.h"
 
 int
 cmd_refresh(const struct tool_call *call, struct err *e)
@@ -14,7 +14,7 @@ cmd_refresh(const struct tool_call *call, struct err *e)
 	if (status == 0)
 		status = publication_suites(p, options.suite, e);
 	if (status == 0)
-		status = publication_finish(p, p->last.manifest.release, e);
+		status = publish(p, p->last.manifest.release, e);
 	publication_close(p);
 	free(p);
 	return status;

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "distribute-packages/cmd.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/publish.h"
 #include "lib/sys/log.h"
 
 /* Of an rpm without its release, too: then it is as a .deb's. */
@@ -91,7 +91,7 @@ cmd_remove(const struct tool_call *call, struct err *e)
 		warn_of_empty(&p->suites[i]);
 	}
 	if (status == 0)
-		status = publication_finish(p, p->last.manifest.release, e);
+		status = publish(p, p->last.manifest.release, e);
 	publication_close(p);
 	free(p);
 	return status;

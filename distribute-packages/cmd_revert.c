@@ -2,7 +2,8 @@
 #include <string.h>
 
 #include "distribute-packages/cmd.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/indexes.h"
+#include "distribute-packages/publish.h"
 #include "lib/base/text.h"
 #include "lib/sys/log.h"
 
@@ -15,7 +16,7 @@ revert_suite(struct suite *s, const struct conf *conf,
 	struct suite old = {.name = NULL};
 
 	if (suite_open(&old, conf, name, e) < 0 ||
-	    suite_read(&old, then, e) < 0) {
+	    indexes_read(&old, then, e) < 0) {
 		suite_clear(&old);
 		return -1;
 	}
@@ -83,7 +84,7 @@ revert(struct publication *p, uint64_t serial, struct err *e)
 	for (i = 0; i < p->n_suites && status == 0; i++)
 		status = revert_suite(&p->suites[i], p->conf, &tree, e);
 	if (status == 0)
-		status = publication_finish(p, then.manifest.release, e);
+		status = publish(p, then.manifest.release, e);
 	generation_clear(&then);
 	return status;
 }

@@ -4,7 +4,8 @@
 #include <unistd.h>
 
 #include "distribute-packages/cmd.h"
-#include "distribute-packages/publication.h"
+#include "distribute-packages/keys.h"
+#include "distribute-packages/store.h"
 #include "lib/sys/log.h"
 
 /*
@@ -20,7 +21,7 @@ read_trusted(const struct conf *conf, const struct tree *t, struct buf *keys,
 	int status = 0;
 
 	if (path == NULL) {
-		path = public_key_path(conf, "");
+		path = keys_public_path(conf, "");
 		status = tree_map(t, path, &map, e);
 		if (status == 0) {
 			log_notice("[deploy] trusted-key is not set: checking "
@@ -102,23 +103,21 @@ verify_directory(const struct conf *conf, const char *path, struct err *e)
 static int
 verify_state(const struct conf *conf, struct err *e)
 {
-	char *state = conf_path(conf, "repository", "state");
 	struct generation g = GENERATION_INIT;
 	struct store store = STORE_INIT;
 	struct tree t;
-	int status = store_open(&store, state, false, e);
+	int status = store_open(&store, conf, false, e);
 
 	if (status == 0)
 		status = store_load(&store, 0, &g, e);
 	if (status == 0 && g.manifest.serial == 0)
 		status = err_set(e, ERR_MISSING, "no generation yet in '%s'",
-		    state);
+		    store.path);
 	t = store_tree(&store, &g);
 	if (status == 0)
 		status = verify(conf, &t, &g.text, &g.signature, e);
 	generation_clear(&g);
 	store_close(&store);
-	free(state);
 	return status;
 }
 

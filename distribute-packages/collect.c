@@ -1,10 +1,11 @@
-#include "distribute-packages/collect_read.h"
+#include "distribute-packages/collect.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "distribute-packages/rpm/rpm_index.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/drop/drop.h"
@@ -12,6 +13,16 @@
 #include "lib/sys/log.h"
 #include "lib/sys/par.h"
 #include "lib/sys/tally.h"
+#include "lib/tree/package.h"
+
+/* A directory that packages lie in. */
+struct place {
+	char *label;		/* for messages */
+	int dir;
+	bool is_drop;
+	struct build build;	/* of a drop */
+	struct manifest manifest;	/* of a drop */
+};
 
 struct file {
 	size_t place;
@@ -171,17 +182,209 @@ find_in_directory(struct collecting *c, const char *path, struct err *e)
 	return status;
 }
 
+/* ------------------------------------------------------- reading one file */
+
+/* Does this package belong to the build, the release and the suite? */
+static int
+judge(const struct collecting *c, const struct place *place,
+    const struct package_claim *x, struct err *e)
+{
+	if (package_judge(x, &c->allowed, c->options->release,
+	    place->is_drop ? &place->build : NULL, e) < 0)
+		return -1;
+	if (x->architecture != NULL &&
+	    !strv_has(&c->options->suite->architectures, x->architecture))
+		return err_set(e, ERR_DATA, "architecture '%s' is not one of "
+		    "the suite's", x->architecture);
+	return 0;
+}
+
+static int
+check_digest(const struct place *place, const char *name,
+    const uint8_t sha256[HASH_SIZE], struct err *e)
+{
+	const struct manifest_entry *f;
+
+	if (!place->is_drop)
+		return 0;
+	f = manifest_find(&place->manifest, name);
+	if (f != NULL && hash_equal(f->sha256, sha256))
+		return 0;
+	return err_set(e, ERR_DATA, "does not have the hash that its "
+	    MANIFEST_NAME " lists");
+}
+
+static int
+read_deb(const struct collecting *c, const struct place *place, int fd,
+    const char *name, struct deb *d, struct err *e)
+{
+	struct out *copy = c->options->is_dry_run ? NULL :
+	    out_object(c->options->p->store.objects, &d->digest);
+	struct package_claim claim = {.format = FORMAT_DEB};
+	int status = deb_read(fd, name, copy, d, e);
+
+	if (status == 0) {
+		claim.name = d->package;
+		claim.version = d->version;
+		claim.architecture = strcmp(d->architecture, "all") == 0 ?
+		    NULL : d->architecture;
+		if (check_digest(place, name, d->digest.sha256, e) < 0 ||
+		    judge(c, place, &claim, e) < 0)
+			status = err_wrap(e, "%s", name);
+	}
+	/* Only what was found good gets its name in the store. */
+	if (status == 0 && copy != NULL)
+		return out_commit(copy, e);
+	out_discard(copy);
+	return status;
+}
+
+static int
+judge_rpm(const struct collecting *c, const struct place *place,
+    const struct rpm *r, struct err *e)
+{
+	struct package_claim claim = {.format = FORMAT_RPM, .name = r->name,
+	    .version = r->version};
+
+	if (package_rpm_architecture(r->arch, &claim.architecture, e) < 0)
+		return err_set(e, ERR_DATA, "architecture '%s' is not one of "
+		    "the suite's", r->arch);
+	return judge(c, place, &claim, e);
+}
+
+/*
+ * An rpm comes without our signature, so its own hash says nothing about what
+ * is published: its identity does. 1 if it is live under all its names. Where
+ * it is in the tree under one of them, *stored is the signed file's hash.
+ */
+static int
+find_published(const struct collect_options *o, const struct signed_rpm *r,
+    const uint8_t **stored, struct err *e)
+{
+	struct strv basearches = STRV_INIT;
+	const struct manifest_entry *f;
+	size_t i, live = 0;
+	int status = 0;
+	char *path;
+
+	rpm_basearches(o->suite, r->arch, &basearches);
+	for (i = 0; i < basearches.n && status >= 0; i++) {
+		path = rpm_path(o->suite, basearches.v[i], r->file);
+		status = ledger_compare(&o->p->last.ledger, path, r->content,
+		    e);
+		live += status > 0;
+		f = manifest_find(&o->p->last.manifest, path);
+		if (status >= 0 && f != NULL)
+			*stored = f->sha256;
+		free(path);
+	}
+	if (status >= 0 && basearches.n == 0)
+		status = err_set(e, ERR_CONFIG, "it is for all architectures, "
+		    "and [release] builds names no rpm build");
+	else if (status >= 0)
+		status = live == basearches.n;
+	strv_clear(&basearches);
+	return status;
+}
+
+/* What the container signs is checked before it goes there. */
+static int
+copy_unsigned(const struct rpm_container *c, int fd, const char *name,
+    struct rpm *r, const struct signed_rpm *s, struct err *e)
+{
+	struct out *copy = out_file(rpm_container_packages(c), s->file, 0644,
+	    OUT_LATER, NULL);
+
+	rpm_write_headers(r, copy);
+	if (rpm_read_payload(fd, name, copy, r, e) == 0)
+		return out_commit(copy, e);
+	out_discard(copy);
+	return -1;
+}
+
+/* r was read as far as its payload. */
+static int
+make_rpm(const struct collecting *c, int fd, const char *name, struct rpm *r,
+    struct item *item, struct err *e)
+{
+	const struct collect_options *o = c->options;
+	struct publication *p = o->p;
+	const uint8_t *stored = NULL;
+	int known;
+
+	/* of builds that the configuration does not name, too */
+	if (signer_check_rsa(p->keys.signer, e) < 0)
+		return -1;
+	signed_rpm_name(&item->rpm, r);
+	known = find_published(o, &item->rpm, &stored, e);
+	if (known < 0)
+		return -1;
+	/*
+	 * One that was withdrawn is signed already; if by another key, it is
+	 * a new one.
+	 */
+	if (known == 0 && stored != NULL && !o->is_dry_run) {
+		known = rpm_build_stored(&p->store, p->keys.signer, stored,
+		    p->date, &item->rpm, e);
+		if (known < 0)
+			return -1;
+	}
+	if (known > 0 || o->is_dry_run)
+		return rpm_read_payload(fd, name, NULL, r, e);
+	if (p->container != NULL) {
+		item->is_waiting = true;
+		return copy_unsigned(p->container, fd, name, r, &item->rpm,
+		    e);
+	}
+	return rpm_build_native(&p->store,
+	    keys_signer(&p->keys, (size_t)(item - c->items)), p->date, fd,
+	    name, r, &item->rpm, e);
+}
+
+static int
+read_rpm(const struct collecting *c, const struct place *place, int fd,
+    const char *name, struct item *item, struct err *e)
+{
+	struct rpm r = RPM_INIT;
+	struct digest d;
+	int status = 0;
+
+	/* Its hash as it came; what is read next is checked by its own. */
+	if (place->is_drop) {
+		status = hash_fd(fd, name, &d, e);
+		if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)
+			status = err_sys(e, "read again");
+		if (status == 0 && check_digest(place, name, d.sha256, e) < 0)
+			status = err_wrap(e, "%s", name);
+	}
+	if (status == 0)
+		status = rpm_read(fd, name, &r, e);
+	if (status == 0 && (judge_rpm(c, place, &r, e) < 0 ||
+	    make_rpm(c, fd, name, &r, item, e) < 0))
+		status = err_wrap(e, "%s", name);
+	rpm_clear(&r);
+	return status;
+}
+
 static int
 read_package(size_t i, void *arg, struct err *e)
 {
 	struct collecting *c = arg;
 	const struct file *f = &c->files[i];
 	const struct place *place = &c->places[f->place];
+	struct item *item = &c->items[i];
+	int fd = fs_open(place->dir, f->name, e), status = -1;
 
-	if (collect_read(c->options, &c->allowed, place, f->name,
-	    i, &c->items[i], e) < 0)
+	if (fd < 0)
 		return err_wrap(e, "%s", place->label);
-	return 0;
+	item->format = path_ends_with(f->name, ".rpm") ? FORMAT_RPM :
+	    FORMAT_DEB;
+	if (item->format == FORMAT_RPM)
+		status = read_rpm(c, place, fd, f->name, item, e);
+	else
+		status = read_deb(c, place, fd, f->name, &item->deb, e);
+	close(fd);
+	return status < 0 ? err_wrap(e, "%s", place->label) : 0;
 }
 
 /* --------------------------------------------------------- all of them */
@@ -255,12 +458,12 @@ collecting_clear(struct collecting *c)
 }
 
 static int
-take_signed(size_t i, void *arg, struct err *e)
+store_signed(size_t i, void *arg, struct err *e)
 {
 	struct collecting *c = arg;
 	struct item *item = &c->items[i];
 
-	return !item->is_waiting ? 0 : rpm_container_take(
+	return !item->is_waiting ? 0 : rpm_container_store(
 	    c->options->p->container, &c->options->p->store, &item->rpm, e);
 }
 
@@ -278,18 +481,18 @@ run_container(struct collecting *c, struct err *e)
 			break;
 	if (i == c->n_files)
 		return 0;
-	key_file = publication_key_file(o->p->conf);
+	key_file = keys_file(o->p->conf);
 	status = rpm_container_run(o->p->container, o->p->date, key_file,
-	    signer_fingerprint(o->p->signer), e);
+	    signer_fingerprint(o->p->keys.signer), e);
 	free(key_file);
 	if (status == 0)
-		status = par_each(c->n_files, take_signed, c, e);
+		status = par_each(c->n_files, store_signed, c, e);
 	return status;
 }
 
 /* The suite has looked at the names of the builds. */
 int
-collect(const struct collect_options *o, struct collection *result,
+collection_read(struct collection *result, const struct collect_options *o,
     struct err *e)
 {
 	struct collecting c = {.options = o};
@@ -306,9 +509,9 @@ collect(const struct collect_options *o, struct collection *result,
 		c.items = mem_zero(c.n_files, sizeof(*c.items));
 		result->v = c.items;
 		result->n = c.n_files;
-		if (c.n_rpms >= PUBLICATION_MANY_RPMS &&
+		if (c.n_rpms >= KEYS_MANY_RPMS &&
 		    o->p->container == NULL)
-			status = publication_widen(o->p, e);
+			status = keys_widen(&o->p->keys, e);
 		log_progress_start("checking packages", c.bytes);
 		if (status == 0)
 			status = par_each(c.n_files, read_package, &c, e);

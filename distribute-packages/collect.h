@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "distribute-packages/publication.h"
+#include "distribute-packages/rpm/rpm_build.h"
 #include "lib/base/err.h"
 #include "lib/deb/deb.h"
 
@@ -36,12 +37,13 @@ struct collection {
 };
 
 /*
- * ERR_MISSING: a build has no complete drop, a directory is not there.
- * ERR_DATA: a hash, a name, a version, an architecture, a package is wrong,
- * or, of an rpm, other content was published under its name; each of them is
- * reported.
+ * Finds the files and reads all of them, in several threads. ERR_MISSING: a
+ * build has no complete drop, or a directory does not exist. ERR_DATA: a
+ * package is bad or does not belong here (hash, name, version, architecture),
+ * or an rpm has another content than was published under its name. Each failure
+ * is reported. Call collection_clear, also after a failure.
  */
-int collect(const struct collect_options *o, struct collection *c,
+int collection_read(struct collection *c, const struct collect_options *o,
     struct err *e);
 void collection_clear(struct collection *c);
 

@@ -6,13 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "distribute-packages/indexes.h"
 #include "lib/base/date.h"
 #include "lib/base/path.h"
 #include "lib/sys/background.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
-#include "lib/sys/par.h"
-#include "lib/sys/sandbox.h"
 
 /*
  * Clients refuse a Date that lies ahead of their clock by 10 s (apt) or at
@@ -22,23 +21,6 @@
 #define CLOCK_WAIT 5	/* seconds */
 
 /* --------------------------------------------------------------- opening */
-
-char *
-suite_of_path(const char *path)
-{
-	const char *slash;
-
-	if (path_starts_with(path, "apt/dists/"))
-		path += strlen("apt/dists/");
-	else if (path_starts_with(path, "apt/pool/"))
-		path += strlen("apt/pool/");
-	else if (path_starts_with(path, "rpm/"))
-		path += strlen("rpm/");
-	else
-		return NULL;
-	slash = strchr(path, '/');
-	return slash ? mem_dupn(path, (size_t)(slash - path)) : NULL;
-}
 
 static void
 find_published(struct publication *p)
@@ -121,31 +103,9 @@ check_names(const struct conf *conf, struct err *e)
 	return 0;
 }
 
-/* Packages are parsed and copied here, and nothing else is written. */
-int
-publication_sandbox(const struct conf *conf, const char *state,
-    bool with_inbox, struct err *e)
-{
-	const char *home = getenv("GNUPGHOME");
-	struct strv writable = STRV_INIT;
-	int status;
-
-	strv_add(&writable, state);
-	/* drops that have served are removed from it */
-	if (with_inbox)
-		strv_take(&writable, conf_path(conf, "repository", "inbox"));
-	/* gpg keeps its locks and trust database beside the caller's keys */
-	if (conf_get(conf, "signing", "key") != NULL)
-		strv_take(&writable, home ? mem_dup(home) :
-		    fs_expand_home("~/.gnupg"));
-	status = sandbox_enter(&writable, e);
-	strv_clear(&writable);
-	return status;
-}
-
 /* The engine's process must be there before the sandbox, and the threads. */
 static int
-open_container(struct publication *p, const char *state, struct err *e)
+open_container(struct publication *p, struct err *e)
 {
 	if (strcmp(conf_get(p->conf, "rpm", "builder"), "container") != 0 ||
 	    p->call->is_dry_run)
@@ -153,7 +113,7 @@ open_container(struct publication *p, const char *state, struct err *e)
 	if (conf_get(p->conf, "signing", "key") != NULL)
 		return err_set(e, ERR_CONFIG, "[rpm] builder = container needs "
 		    "[signing] key-file: a key ring cannot be given away");
-	p->container = rpm_container_open(p->conf, state, e);
+	p->container = rpm_container_open(p->conf, p->store.path, e);
 	return p->container ? 0 : -1;
 }
 
@@ -161,8 +121,7 @@ int
 publication_open(struct publication *p, const struct tool_call *call,
     unsigned flags, struct err *e)
 {
-	char *state;
-	int status;
+	bool builds = flags & PUBLICATION_BUILDS;
 
 	memset(p, 0, sizeof(*p));
 	p->call = call;
@@ -176,19 +135,10 @@ publication_open(struct publication *p, const struct tool_call *call,
 		return -1;
 	if (check_names(p->conf, e) < 0)
 		return -1;
-	state = conf_path(p->conf, "repository", "state");
-	status = store_open(&p->store, state, true, e);
-	if (status == 0 && (flags & PUBLICATION_BUILDS))
-		status = open_container(p, state, e);
-	if (status == 0)
-		status = publication_sandbox(p->conf, state,
-		    flags & PUBLICATION_BUILDS, e);
-	free(state);
-	if (status < 0)
-		return -1;
-	/* Key rings fork: now, while there is one thread. */
-	p->public = pgp_new(e);
-	if (p->public == NULL || publication_start_signer(p, e) < 0)
+	if (store_open(&p->store, p->conf, true, e) < 0 ||
+	    (builds && open_container(p, e) < 0) ||
+	    store_sandbox(&p->store, p->conf, builds, e) < 0 ||
+	    keys_open(&p->keys, p->conf, e) < 0)
 		return -1;
 	if (store_load(&p->store, 0, &p->last, e) < 0 || choose_date(p, e) < 0)
 		return -1;
@@ -212,7 +162,8 @@ publication_suite(struct publication *p, const char *name, struct err *e)
 		return NULL;
 	}
 	s = &p->suites[p->n_suites++];
-	if (suite_open(s, p->conf, name, e) < 0 || suite_read(s, &last, e) < 0)
+	if (suite_open(s, p->conf, name, e) < 0 ||
+	    indexes_read(s, &last, e) < 0)
 		return NULL;
 	return s;
 }
@@ -234,6 +185,60 @@ publication_suites(struct publication *p, const char *only, struct err *e)
 	return 0;
 }
 
+/* ----------------------------------------------------------------- the key */
+
+/* Another key than the published one: every suite is signed again. */
+static int
+check_key_change(struct publication *p, struct err *e)
+{
+	char *path = keys_public_path(p->conf, "");
+	const struct manifest_entry *f = manifest_find(&p->last.manifest,
+	    path);
+	const struct buf *key = signer_public(p->keys.signer);
+	uint8_t sha256[HASH_SIZE];
+	int status = 0;
+
+	hash_data(key->p, key->n, sha256);
+	if (p->published.n > 0 &&
+	    (f == NULL || !hash_equal(f->sha256, sha256))) {
+		log_notice("the signing key is not the published one: every "
+		    "suite is signed again");
+		p->must_change = p->may_be_foreign = true;
+		status = publication_suites(p, NULL, e);
+	}
+	free(path);
+	return status;
+}
+
+static bool
+has_rpms(const struct publication *p)
+{
+	const struct manifest *m = &p->last.manifest;
+	struct strv builds = STRV_INIT;
+	bool found = false;
+	size_t i;
+
+	conf_list(p->conf, "release", "builds", &builds);
+	for (i = 0; i < builds.n; i++)
+		found |= path_ends_with(builds.v[i], "-rpm");
+	for (i = 0; i < m->n && !found; i++)
+		found = path_starts_with(m->v[i].path, "rpm/");
+	strv_clear(&builds);
+	return found;
+}
+
+int
+publication_await_key(struct publication *p, struct err *e)
+{
+	if (p->has_key)
+		return 0;
+	if (keys_await(&p->keys, e) < 0 ||
+	    (has_rpms(p) && signer_check_rsa(p->keys.signer, e) < 0))
+		return -1;
+	p->has_key = true;
+	return check_key_change(p, e);
+}
+
 void
 publication_close(struct publication *p)
 {
@@ -241,7 +246,7 @@ publication_close(struct publication *p)
 	size_t i;
 
 	(void)background_wait(&p->syncing, &ignored);
-	publication_close_rings(p);
+	keys_close(&p->keys);
 	rpm_container_close(p->container);
 	for (i = 0; i < p->n_suites; i++)
 		suite_clear(&p->suites[i]);

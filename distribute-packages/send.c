@@ -6,13 +6,15 @@
 #include <string.h>
 
 #include "distribute-packages/drops.h"
-#include "distribute-packages/publication.h"
-#include "distribute-packages/send_live.h"
+#include "distribute-packages/keys.h"
+#include "distribute-packages/store.h"
 #include "lib/drop/upload.h"
 #include "lib/frame/report.h"
+#include "lib/pgp/pgp.h"
 #include "lib/sys/log.h"
 
 #define SECTION "repo-server"
+#define LIVE "LIVE/"
 #define NAME_SIZE 64
 
 /* One that upload opens when its turn comes. */
@@ -38,13 +40,105 @@ struct sending {
 
 /* ------------------------------------------------- what the server has */
 
+/* The public keys of our own generation; the next one, where there is one. */
+static struct pgp *
+open_own_keys(const struct sending *s, struct err *e)
+{
+	static const char *const suffixes[] = {"", "-next"};
+	struct pgp *pgp = pgp_new(e);
+	int status = pgp ? 0 : -1;
+	struct fs_map map;
+	size_t i;
+	char *path;
+
+	for (i = 0; i < COUNT(suffixes) && status == 0; i++) {
+		path = keys_public_path(s->call->conf, suffixes[i]);
+		if (i == 0 || manifest_find(s->tree.manifest, path) != NULL) {
+			status = tree_map(&s->tree, path, &map, e);
+			if (status == 0)
+				status = pgp_trust(pgp, map.p, map.n, path, e);
+			fs_unmap(&map);
+		}
+		free(path);
+	}
+	if (status == 0)
+		return pgp;
+	pgp_close(pgp);
+	return NULL;
+}
+
+struct pair {
+	struct buf text;
+	struct buf signature;
+};
+
+/* 1: both are there; 0: one is not. */
+static int
+read_pair(const struct sending *s, struct pair *p, struct err *e)
+{
+	const struct upload_wanted wanted[] = {
+		{LIVE MANIFEST_NAME, MANIFEST_LIMIT, &p->text},
+		{LIVE MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &p->signature},
+	};
+
+	buf_clear(&p->text);
+	buf_clear(&p->signature);
+	if (upload_read(&s->target, s->inbox, wanted, COUNT(wanted), e) == 0)
+		return 1;
+	if (e->kind != ERR_MISSING)
+		return -1;
+	*e = (struct err)ERR_INIT;
+	return 0;
+}
+
+static int
+verify_pair(struct manifest *live, struct pgp *pgp, const struct pair *p,
+    struct err *e)
+{
+	if (pgp_verify(pgp, buf_cstr(&p->text), p->text.n,
+	    buf_cstr(&p->signature), p->signature.n,
+	    MANIFEST_SIGNATURE, e) < 0)
+		return -1;
+	return manifest_parse(live, buf_cstr(&p->text), p->text.n, true,
+	    MANIFEST_NAME, e);
+}
+
+/*
+ * What the inbox says is live is believed only where we have signed it. A
+ * deployment between the two files makes a pair that differs, so once more.
+ */
+static int
+read_live(struct sending *s, struct pgp *pgp, struct err *e)
+{
+	struct pair p = {BUF_INIT, BUF_INIT};
+	struct err why = ERR_INIT;
+	int status = 0, tries;
+
+	for (tries = 0; tries < 2; tries++) {
+		why = (struct err)ERR_INIT;
+		status = read_pair(s, &p, e);
+		if (status <= 0 || verify_pair(&s->live, pgp, &p, &why) == 0)
+			break;
+		manifest_clear(&s->live);
+	}
+	buf_clear(&p.text);
+	buf_clear(&p.signature);
+	if (status > 0 && why.kind != ERR_NONE)
+		log_warning(LIVE " in the inbox is not believed, so all files "
+		    "are sent: %s", why.text);
+	else if (status == 0)
+		log_detail("no " LIVE " in the inbox: all files are sent");
+	return status < 0 ? -1 : 0;
+}
+
 static int
 find_live(struct sending *s, struct err *e)
 {
-	struct live_query q = {.conf = s->call->conf, .target = &s->target,
-	    .inbox = s->inbox, .tree = &s->tree};
+	struct pgp *pgp = open_own_keys(s, e);
+	int status = pgp ? read_live(s, pgp, e) : -1;
 
-	return live_find(&q, &s->live, e);
+	pgp_close(pgp);
+	return status;
 }
 
 static bool
@@ -54,8 +148,9 @@ is_live(const struct sending *s)
 	    hash_equal(s->live.self, s->g.manifest.self);
 }
 
+/* The server must not be ahead of us. */
 static int
-judge(const struct sending *s, struct err *e)
+check_live(const struct sending *s, struct err *e)
 {
 	uint64_t ours = s->g.manifest.serial, live = s->live.serial;
 
@@ -216,7 +311,7 @@ tidy_inbox(const struct sending *s, struct err *e)
 static int
 deliver(struct sending *s, uint64_t coming, struct err *e)
 {
-	if (judge(s, e) < 0)
+	if (check_live(s, e) < 0)
 		return -1;
 	if (coming != 0) {
 		log_notice("dry run: would then send generation %" PRIu64
@@ -233,17 +328,13 @@ deliver(struct sending *s, uint64_t coming, struct err *e)
 static int
 load(struct sending *s, struct err *e)
 {
-	char *state = conf_path(s->call->conf, "repository", "state");
+	const struct conf *conf = s->call->conf;
 	char unique[UPLOAD_UNIQUE];
-	/* With the lock: no other run removes objects or drops meanwhile. */
-	int status = store_open(&s->store, state, true, e);
 
-	if (status == 0)
-		status = publication_sandbox(s->call->conf, state, true, e);
-	free(state);
-	if (status == 0)
-		status = store_load(&s->store, 0, &s->g, e);
-	if (status < 0)
+	/* With the lock: no other run removes objects or drops meanwhile. */
+	if (store_open(&s->store, conf, true, e) < 0 ||
+	    store_sandbox(&s->store, conf, true, e) < 0 ||
+	    store_load(&s->store, 0, &s->g, e) < 0)
 		return -1;
 	s->tree = store_tree(&s->store, &s->g);
 	upload_unique(buf_cstr(&s->g.text), s->g.text.n, unique);

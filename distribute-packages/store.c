@@ -12,6 +12,7 @@
 #include "lib/base/text.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
+#include "lib/sys/sandbox.h"
 
 #define LEDGER "ledger"
 #define DROPS "drops"
@@ -29,11 +30,12 @@ open_sub(int dir, const char *name, bool make, struct err *e)
 }
 
 int
-store_open(struct store *s, const char *path, bool for_writing,
+store_open(struct store *s, const struct conf *conf, bool for_writing,
     struct err *e)
 {
-	s->dir = for_writing ? fs_make_dir(path, 0755, e) :
-	    fs_open_dir(path, e);
+	s->path = conf_path(conf, "repository", "state");
+	s->dir = for_writing ? fs_make_dir(s->path, 0755, e) :
+	    fs_open_dir(s->path, e);
 	if (s->dir < 0)
 		return err_wrap(e, "[repository] state");
 	if (for_writing) {
@@ -49,7 +51,7 @@ store_open(struct store *s, const char *path, bool for_writing,
 	s->was_interrupted = fs_exists(s->dir, UNFINISHED);
 	return 0;
 fail:
-	err_wrap(e, "state '%s'", path);
+	err_wrap(e, "state '%s'", s->path);
 	store_close(s);
 	return -1;
 }
@@ -63,7 +65,28 @@ store_close(struct store *s)
 	for (i = 0; i < COUNT(fds); i++)
 		if (fds[i] >= 0)
 			close(fds[i]);
+	free(s->path);
 	*s = (struct store)STORE_INIT;
+}
+
+int
+store_sandbox(const struct store *s, const struct conf *conf,
+    bool with_inbox, struct err *e)
+{
+	const char *home = getenv("GNUPGHOME");
+	struct strv writable = STRV_INIT;
+	int status;
+
+	strv_add(&writable, s->path);
+	if (with_inbox)
+		strv_take(&writable, conf_path(conf, "repository", "inbox"));
+	/* gpg keeps its locks and trust database beside the caller's keys */
+	if (conf_get(conf, "signing", "key") != NULL)
+		strv_take(&writable, home ? mem_dup(home) :
+		    fs_expand_home("~/.gnupg"));
+	status = sandbox_enter(&writable, e);
+	strv_clear(&writable);
+	return status;
 }
 
 int

@@ -18,17 +18,19 @@
 
 #include "distribute-packages/ledger.h"
 #include "lib/base/err.h"
+#include "lib/frame/conf.h"
 #include "lib/tree/manifest.h"
 #include "lib/tree/tree.h"
 
 struct store {
+	char *path;	/* [repository] state */
 	int dir;
 	int objects;
 	int generations;
 	int lock;	/* -1: opened for reading */
 	bool was_interrupted;
 };
-#define STORE_INIT {-1, -1, -1, -1, false}
+#define STORE_INIT {NULL, -1, -1, -1, -1, false}
 
 struct generation {
 	struct manifest manifest;	/* serial 0: there is none yet */
@@ -40,12 +42,20 @@ struct generation {
 #define GENERATION_INIT {.manifest = MANIFEST_INIT}
 
 /*
- * Opens the state directory. For writing it is made where missing, the lock
- * is taken, and what an interrupted run has left is noted for store_collect.
+ * Opens [repository] state. For writing the directory is made where missing,
+ * the lock is taken, and what an interrupted run has left is noted for
+ * store_collect.
  */
-int store_open(struct store *s, const char *path, bool for_writing,
+int store_open(struct store *s, const struct conf *conf, bool for_writing,
     struct err *e);
 void store_close(struct store *s);	/* accepts what was never opened */
+
+/*
+ * From here on the process can write only in the state, the caller's key ring
+ * and, if asked for, the inbox of packages, where drops are removed.
+ */
+int store_sandbox(const struct store *s, const struct conf *conf,
+    bool with_inbox, struct err *e);
 
 /* Call before the first object is added: marks the store as unfinished. */
 int store_begin(struct store *s, struct err *e);

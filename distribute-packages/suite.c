@@ -1,7 +1,5 @@
 #include "distribute-packages/suite.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,6 +117,23 @@ suite_repository(struct suite *s, const char *basearch)
 }
 
 char *
+suite_of_path(const char *path)
+{
+	const char *slash;
+
+	if (path_starts_with(path, "apt/dists/"))
+		path += strlen("apt/dists/");
+	else if (path_starts_with(path, "apt/pool/"))
+		path += strlen("apt/pool/");
+	else if (path_starts_with(path, "rpm/"))
+		path += strlen("rpm/");
+	else
+		return NULL;
+	slash = strchr(path, '/');
+	return slash ? mem_dupn(path, (size_t)(slash - path)) : NULL;
+}
+
+char *
 suite_component(const char *path, const char *prefix, const char *suffix)
 {
 	const char *slash;
@@ -130,7 +145,7 @@ suite_component(const char *path, const char *prefix, const char *suffix)
 	return slash ? mem_dupn(path, (size_t)(slash - path)) : NULL;
 }
 
-/* --------------------------------------------------------------- reading */
+/* --------------------------------------------------------------- sorting */
 
 /* The format, the repository, the name, the architecture. */
 static int
@@ -145,6 +160,15 @@ compare_packages(const struct pkg *x, const struct pkg *y)
 	if (difference == 0)
 		difference = strcmp(x->architecture, y->architecture);
 	return difference;
+}
+
+bool
+pkg_fits(const struct pkg *p, const char *architecture)
+{
+	if (p->format != FORMAT_DEB)
+		return false;
+	return strcmp(p->architecture, architecture) == 0 ||
+	    strcmp(p->architecture, "all") == 0;
 }
 
 bool
@@ -175,33 +199,10 @@ suite_sort(struct suite *s)
 		qsort(s->v, s->n, sizeof(*s->v), by_name);
 }
 
-/* A package for all architectures was read once from each index. */
-static void
-drop_repeated(struct suite *s)
-{
-	size_t i, kept = 0;
-
-	for (i = 0; i < s->n; i++)
-		if (kept == 0 || strcmp(s->v[kept - 1].path, s->v[i].path) != 0)
-			s->v[kept++] = s->v[i];
-	s->n = kept;
-}
-
-int
-suite_read(struct suite *s, const struct tree *t, struct err *e)
-{
-	if (apt_index_read(s, t, e) < 0 || rpm_index_read(s, t, e) < 0)
-		return -1;
-	suite_sort(s);
-	drop_repeated(s);
-	return 0;
-}
-
 /* -------------------------------------------------------------- changing */
 
-/* The indexes that the package stands in will be written anew. */
-static void
-touch(struct suite *s, const struct pkg *p)
+void
+suite_touch(struct suite *s, const struct pkg *p)
 {
 	size_t i;
 
@@ -225,110 +226,12 @@ suite_touch_all(struct suite *s)
 		s->repositories[i].is_changed = true;
 }
 
-char *
-suite_deb_path(const struct suite *s, const struct deb *d)
-{
-	char *file = deb_file_name(d);
-	char *path = mem_format("apt/pool/%s/main/%s", s->name, file);
-
-	free(file);
-	return path;
-}
-
-void
-suite_add_deb(struct suite *s, const struct deb *d)
-{
-	struct pkg *p = suite_append(s);
-	char *path = suite_deb_path(s, d), hex[HASH_HEX];
-	struct arena *a = &s->strings;
-
-	hash_hex(d->digest.sha256, hex);
-	p->format = FORMAT_DEB;
-	p->name = arena_dupn(a, d->package, strlen(d->package));
-	p->version = arena_dupn(a, d->version, strlen(d->version));
-	p->architecture = arena_dupn(a, d->architecture,
-	    strlen(d->architecture));
-	p->path = arena_dupn(a, path, strlen(path));
-	memcpy(p->sha256, d->digest.sha256, HASH_SIZE);
-	memcpy(p->content, d->digest.sha256, HASH_SIZE);
-	p->size = d->digest.size;
-	p->entries[0].p = arena_format(a, "%sFilename: %s\n"
-	    "Size: %" PRIu64 "\nSHA256: %s\n", d->control.p,
-	    path + strlen("apt/"), p->size, hex);
-	p->entries[0].n = strlen(p->entries[0].p);
-	p->is_new = true;
-	s->has_apt = true;
-	touch(s, p);
-	free(path);
-}
-
-char *
-suite_rpm_path(const struct suite *s, const char *basearch, const char *file)
-{
-	return mem_format("rpm/%s/%s/%s", s->name, basearch, file);
-}
-
-void
-suite_basearches(const struct suite *s, const char *arch,
-    struct strv *basearches)
-{
-	size_t i;
-
-	if (strcmp(arch, "noarch") != 0) {
-		strv_add(basearches, arch);
-		return;
-	}
-	for (i = 0; i < s->rpm_builds.n; i++)
-		if (!strv_has(basearches, s->rpm_builds.v[i]))
-			strv_add(basearches, s->rpm_builds.v[i]);
-	for (i = 0; i < s->n_repositories; i++)
-		if (!strv_has(basearches, s->repositories[i].basearch))
-			strv_add(basearches, s->repositories[i].basearch);
-}
-
-void
-suite_add_rpm(struct suite *s, const struct signed_rpm *r,
-    const char *basearch)
-{
-	struct pkg *p = suite_append(s);
-	char *path = suite_rpm_path(s, basearch, r->file);
-	struct arena *a = &s->strings;
-
-	p->format = FORMAT_RPM;
-	p->name = arena_dupn(a, r->name, strlen(r->name));
-	p->version = arena_dupn(a, r->evr, strlen(r->evr));
-	p->architecture = arena_dupn(a, r->arch, strlen(r->arch));
-	p->basearch = arena_dupn(a, basearch, strlen(basearch));
-	p->path = arena_dupn(a, path, strlen(path));
-	memcpy(p->content, r->content, HASH_SIZE);
-	p->is_new = true;
-	suite_set_signed(s, p, r);
-	free(path);
-}
-
-void
-suite_set_signed(struct suite *s, struct pkg *p, const struct signed_rpm *r)
-{
-	size_t list, n;
-
-	memcpy(p->sha256, r->digest.sha256, HASH_SIZE);
-	p->size = r->digest.size;
-	for (list = 0; list < RPM_LISTS; list++) {
-		/* the newline at its end is index_rpm.c's */
-		n = r->entries[list].n > 0 ? r->entries[list].n - 1 : 0;
-		p->entries[list].p = arena_dupn(&s->strings,
-		    buf_cstr(&r->entries[list]), n);
-		p->entries[list].n = n;
-	}
-	touch(s, p);
-}
-
 void
 suite_drop(struct suite *s, struct pkg *p, const char *why)
 {
 	log_notice("- %s %s %s %s (%s)", s->name, p->name, p->version,
 	    p->architecture, why);
-	touch(s, p);
+	suite_touch(s, p);
 	p->is_dropped = true;
 }
 
@@ -342,4 +245,3 @@ suite_compact(struct suite *s)
 			s->v[kept++] = s->v[i];
 	s->n = kept;
 }
-

@@ -16,6 +16,12 @@ static const struct {
 	{"Origin", "origin"}, {"Label", "label"}, {"Codename", "codename"},
 };
 
+char *
+apt_release_path(const char *suite, const char *name)
+{
+	return mem_format("apt/dists/%s/%s", suite, name);
+}
+
 static void
 add_field(struct buf *text, const char *name, const char *value)
 {
@@ -146,4 +152,34 @@ apt_release_check_fields(const struct suite *s, const struct conf *conf,
 		free(published);
 	}
 	return status;
+}
+
+/* ---------------------------------------------------------------- .sources */
+
+void
+apt_sources_write(const struct conf *conf, const char *suite,
+    struct buf *text)
+{
+	const char *url = conf_get(conf, "repository", "url");
+	const char *prefix = conf_get(conf, "repository", "prefix");
+	size_t n = strlen(url);
+	struct strv architectures = STRV_INIT;
+	char *section = mem_format("suite %s", suite);
+	size_t i;
+
+	while (n > 0 && url[n - 1] == '/')
+		n--;
+	buf_addf(text, "# Save as /etc/apt/sources.list.d/%s-%s.sources; the "
+	    "key first:\n# curl -fsS -o /etc/apt/keyrings/%s-packages-key.asc "
+	    "%.*s/gpg/%s-packages-key.public\n", prefix, suite, prefix, (int)n,
+	    url, prefix);
+	buf_addf(text, "Types: deb\nURIs: %.*s/apt\nSuites: %s\n"
+	    "Components: main\nArchitectures:", (int)n, url, suite);
+	conf_list(conf, section, "architectures", &architectures);
+	for (i = 0; i < architectures.n; i++)
+		buf_addf(text, " %s", architectures.v[i]);
+	buf_addf(text, "\nSigned-By: /etc/apt/keyrings/%s-packages-key.asc\n",
+	    prefix);
+	strv_clear(&architectures);
+	free(section);
 }

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "distribute-packages/suite.h"
+#include "distribute-packages/rpm/rpm_index.h"
 #include "lib/base/path.h"
 #include "lib/frame/installed.h"
 #include "lib/sys/cleanup.h"
@@ -292,7 +292,7 @@ rpm_container_run(struct rpm_container *c, int64_t date,
 	return e->kind != ERR_NONE ? -1 : read_result(c, e);
 }
 
-/* ---------------------------------------------------------------- taking */
+/* --------------------------------------------------------------- storing */
 
 static const struct pkg *
 find_result(const struct rpm_container *c, const char *file)
@@ -330,7 +330,7 @@ copy_signed(int fd, const struct store *store, struct signed_rpm *s,
 }
 
 int
-rpm_container_take(const struct rpm_container *c, const struct store *store,
+rpm_container_store(const struct rpm_container *c, const struct store *store,
     struct signed_rpm *s, struct err *e)
 {
 	const struct pkg *p = find_result(c, s->file);

@@ -6,7 +6,7 @@
  *	c = rpm_container_open(conf, state, e);		one thread, no sandbox
  *	... copies of packages into rpm_container_packages(c) ...
  *	rpm_container_run(c, date, key_file, fingerprint, e);
- *	rpm_container_take(c, store, &r, e);		each of them
+ *	rpm_container_store(c, store, &r, e);	each of them
  *	rpm_container_close(c);
  */
 #ifndef RPM_CONTAINER_H
@@ -41,7 +41,7 @@ int rpm_container_run(struct rpm_container *c, int64_t date,
  * from createrepo_c's lists. It must be the package that went in: ERR_DATA.
  * Threads may call this at once.
  */
-int rpm_container_take(const struct rpm_container *c,
+int rpm_container_store(const struct rpm_container *c,
     const struct store *store, struct signed_rpm *s, struct err *e);
 
 #endif

@@ -1,17 +1,27 @@
 #include "distribute-packages/rpm/rpm_xml.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "distribute-packages/rpm/rpm_xml_depends.h"
+#include "distribute-packages/rpm/rpm_xml_files.h"
+#include "distribute-packages/rpm/rpm_xml_text.h"
+#include "lib/base/mem.h"
 
 /* rpm: include/rpm/rpmtag.h */
 enum {
 	TAG_SUMMARY = 1004, TAG_DESCRIPTION = 1005, TAG_BUILDTIME = 1006,
 	TAG_BUILDHOST = 1007, TAG_SIZE = 1009, TAG_VENDOR = 1011,
 	TAG_LICENSE = 1014, TAG_PACKAGER = 1015, TAG_GROUP = 1016,
-	TAG_URL = 1020, TAG_SOURCERPM = 1044, TAG_LONGSIZE = 5009,
-	TAG_PAYLOADSIZEALT = 5113
+	TAG_URL = 1020, TAG_SOURCERPM = 1044, TAG_CHANGELOGTIME = 1080,
+	TAG_CHANGELOGNAME = 1081, TAG_CHANGELOGTEXT = 1082,
+	TAG_LONGSIZE = 5009, TAG_PAYLOADSIZEALT = 5113
 };
 /* Of the signature header. */
 enum { SIG_LONGARCHIVESIZE = 271, SIG_PAYLOADSIZE = 1007 };
+
+#define CHANGES 10	/* the default of createrepo_c */
 
 static void
 put_element(struct buf *text, const char *indent, const char *name,
@@ -115,6 +125,74 @@ put_reference(const struct rpm *r, const char *pkgid, struct buf *text)
 	put_version(r, text);
 }
 
+/* -------------------------------------------------------------- other.xml */
+
+/*
+ * rpm knows days only, so entries of one day have one time. Readers want them
+ * apart and in order: each entry is a second or more after the one before
+ * that had its time. times are newest first.
+ */
+static void
+spread(uint64_t *times, size_t n)
+{
+	uint64_t original = 0;
+	size_t i, newer;
+
+	for (i = 0; i < n; i++) {
+		if (i > 0 && times[i] == original) {
+			newer = i;
+			do
+				times[newer - 1] = times[newer] + 1;
+			while (--newer > 0 && times[newer - 1] == times[newer]);
+		}
+		original = times[i];
+	}
+}
+
+/* Without the blanks at the author's end, but for one that stands alone. */
+static void
+put_author(const char *author, struct buf *text)
+{
+	size_t n = strlen(author);
+	char *trimmed;
+
+	while (n > 1 && author[n - 1] == ' ')
+		n--;
+	trimmed = mem_dupn(author, n);
+	rpm_xml_attribute(text, "author", trimmed);
+	free(trimmed);
+}
+
+/* <changelog>: the newest ten, oldest first. */
+static void
+put_changes(const struct rpm *r, struct buf *text)
+{
+	size_t n = rpm_header_count(&r->header, TAG_CHANGELOGTIME);
+	size_t n_authors, n_texts, i;
+	const char **authors = rpm_header_strings(&r->header,
+	    TAG_CHANGELOGNAME, &n_authors);
+	const char **texts = rpm_header_strings(&r->header,
+	    TAG_CHANGELOGTEXT, &n_texts);
+	uint64_t times[CHANGES] = {0};
+
+	n = n < n_authors ? n : n_authors;
+	n = n < n_texts ? n : n_texts;
+	n = n < CHANGES ? n : CHANGES;
+	for (i = 0; i < n; i++)
+		times[i] = rpm_header_number(&r->header, TAG_CHANGELOGTIME, i,
+		    0);
+	spread(times, n);
+	for (i = n; i-- > 0;) {
+		buf_str(text, "  <changelog");
+		put_author(authors[i], text);
+		buf_addf(text, " date=\"%" PRIu64 "\">", times[i]);
+		rpm_xml_text(text, texts[i]);
+		buf_str(text, "</changelog>\n");
+	}
+	free(authors);
+	free(texts);
+}
+
 void
 rpm_xml_write(const struct rpm *r, const struct rpm_published *p,
     enum rpm_list list, struct buf *text)
@@ -129,7 +207,7 @@ rpm_xml_write(const struct rpm *r, const struct rpm_published *p,
 		if (list == RPM_FILELISTS)
 			rpm_xml_files(r, false, "  ", text);
 		else
-			rpm_xml_changes(r, text);
+			put_changes(r, text);
 	}
 	buf_str(text, "</package>\n");
 }

@@ -1,8 +1,10 @@
+#include "distribute-packages/rpm/rpm_xml_files.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "distribute-packages/rpm/rpm_xml.h"
+#include "distribute-packages/rpm/rpm_xml_text.h"
 
 enum {
 	TAG_FILEMODES = 1030, TAG_FILEFLAGS = 1037, TAG_DIRINDEXES = 1116,

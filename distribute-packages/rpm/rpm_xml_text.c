@@ -1,4 +1,7 @@
-#include "distribute-packages/rpm/rpm_xml.h"
+#include "distribute-packages/rpm/rpm_xml_text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include <string.h>
 

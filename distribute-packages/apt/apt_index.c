@@ -1,18 +1,32 @@
+#include "distribute-packages/apt/apt_index.h"
+
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "distribute-packages/suite.h"
+#include "lib/base/path.h"
 #include "lib/base/text.h"
 #include "lib/deb/control.h"
 
-bool
-pkg_fits(const struct pkg *p, const char *architecture)
+char *
+apt_index_path(const struct suite *s, const char *architecture,
+    const char *name)
 {
-	if (p->format != FORMAT_DEB)
-		return false;
-	return strcmp(p->architecture, architecture) == 0 ||
-	    strcmp(p->architecture, "all") == 0;
+	return mem_format("apt/dists/%s/main/binary-%s/%s", s->name,
+	    architecture, name);
 }
+
+char *
+apt_pool_path(const struct suite *s, const struct deb *d)
+{
+	char *file = deb_file_name(d);
+	char *path = mem_format("apt/pool/%s/main/%s", s->name, file);
+
+	free(file);
+	return path;
+}
+
+/* --------------------------------------------------------------- reading */
 
 static const char *
 keep_value(struct suite *s, const struct field *f)
@@ -57,8 +71,7 @@ static int
 read_index(struct suite *s, const struct tree *t, const char *architecture,
     struct err *e)
 {
-	char *path = mem_format("apt/dists/%s/main/binary-%s/Packages",
-	    s->name, architecture);
+	char *path = apt_index_path(s, architecture, "Packages");
 	struct fs_map *map = &s->maps[s->n_maps];
 	const char *p, *end, *from, *to;
 	int status = 0;
@@ -117,6 +130,35 @@ apt_index_read(struct suite *s, const struct tree *t, struct err *e)
 		if (read_index(s, t, s->architectures.v[i], e) < 0)
 			return -1;
 	return 0;
+}
+
+/* -------------------------------------------------------- adding, writing */
+
+void
+apt_index_add(struct suite *s, const struct deb *d)
+{
+	struct pkg *p = suite_append(s);
+	char *path = apt_pool_path(s, d), hex[HASH_HEX];
+	struct arena *a = &s->strings;
+
+	hash_hex(d->digest.sha256, hex);
+	p->format = FORMAT_DEB;
+	p->name = arena_dupn(a, d->package, strlen(d->package));
+	p->version = arena_dupn(a, d->version, strlen(d->version));
+	p->architecture = arena_dupn(a, d->architecture,
+	    strlen(d->architecture));
+	p->path = arena_dupn(a, path, strlen(path));
+	memcpy(p->sha256, d->digest.sha256, HASH_SIZE);
+	memcpy(p->content, d->digest.sha256, HASH_SIZE);
+	p->size = d->digest.size;
+	p->entries[0].p = arena_format(a, "%sFilename: %s\n"
+	    "Size: %" PRIu64 "\nSHA256: %s\n", d->control.p,
+	    path + strlen("apt/"), p->size, hex);
+	p->entries[0].n = strlen(p->entries[0].p);
+	p->is_new = true;
+	s->has_apt = true;
+	suite_touch(s, p);
+	free(path);
 }
 
 void

@@ -1,3 +1,5 @@
+#include "distribute-packages/publish.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -6,9 +8,33 @@
 
 #include "distribute-packages/apt/apt_release.h"
 #include "distribute-packages/compose.h"
+#include "distribute-packages/retire.h"
+#include "distribute-packages/rpm/rpm_resign.h"
 #include "lib/sys/background.h"
 #include "lib/sys/log.h"
 #include "lib/sys/par.h"
+
+/* Does the published Release of s say what a new one would? */
+static bool
+is_same_release(const struct publication *p, const struct suite *s)
+{
+	struct tree last = store_tree(&p->store, &p->last);
+	char *path = apt_release_path(s->name, "Release");
+	struct err ignored = ERR_INIT;
+	struct buf text = BUF_INIT;
+	struct fs_map map;
+	bool same = false;
+
+	if (tree_map(&last, path, &map, &ignored) == 0) {
+		same = apt_release_write(s, p->conf, p->date, &last, &text,
+		    &ignored) == 0 &&
+		    apt_release_same(text.p, text.n, map.p, map.n);
+		fs_unmap(&map);
+	}
+	buf_clear(&text);
+	free(path);
+	return same;
+}
 
 static bool
 is_unchanged(struct publication *p)
@@ -23,7 +49,7 @@ is_unchanged(struct publication *p)
 			if (s->repositories[i].is_changed)
 				return false;
 		if (s->changed.n > 0 ||
-		    (s->has_apt && !compose_is_unchanged(p, s)))
+		    (s->has_apt && !is_same_release(p, s)))
 			return false;
 	}
 	return true;
@@ -43,7 +69,7 @@ check_fields(struct publication *p, struct err *e)
 		if (!strv_has(&p->published, p->suites[i].name) ||
 		    p->may_change_fields)
 			continue;
-		path = mem_format("apt/dists/%s/Release", p->suites[i].name);
+		path = apt_release_path(p->suites[i].name, "Release");
 		found = manifest_find(last.manifest, path) != NULL;
 		status = found ? tree_map(&last, path, &map, e) : 0;
 		free(path);
@@ -66,10 +92,10 @@ sign_manifest(struct publication *p, struct err *e)
 	const char *text = p->next.text.p;
 	size_t n = p->next.text.n;
 
-	if (signer_sign(p->signer, SIGN_DETACHED, text, n, false,
+	if (signer_sign(p->keys.signer, SIGN_DETACHED, text, n, false,
 	    &p->next.signature, e) < 0)
 		return -1;
-	return pgp_verify(p->public, text, n, p->next.signature.p,
+	return pgp_verify(p->keys.public, text, n, p->next.signature.p,
 	    p->next.signature.n, MANIFEST_SIGNATURE, e);
 }
 
@@ -80,7 +106,7 @@ look_as_client(struct publication *p, struct err *e)
 	struct tree tree = store_tree(&p->store, &p->next);
 
 	tree.known = &p->last.manifest;
-	return tree_check(&tree, p->public, (int64_t)time(NULL), e);
+	return tree_check(&tree, p->keys.public, (int64_t)time(NULL), e);
 }
 
 static int
@@ -93,13 +119,14 @@ static int
 compose_or_trust(size_t i, void *arg, struct err *e)
 {
 	struct publication *p = arg;
-	const struct buf *key = signer_public(p->signer);
+	const struct buf *key = signer_public(p->keys.signer);
 
 	if (i == 1)
-		return pgp_trust(p->public, key->p, key->n, "public key", e);
+		return pgp_trust(p->keys.public, key->p, key->n, "public key",
+		    e);
 	if (compose_indexes(p, e) < 0)
 		return -1;
-	compose_ledger(p);
+	retire_files(p);
 	return 0;
 }
 
@@ -115,11 +142,23 @@ name_generation(struct publication *p, const char *release)
 	memcpy(m->previous, p->last.manifest.self, HASH_SIZE);
 }
 
+static int
+resign(struct publication *p, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < p->n_suites && p->may_be_foreign; i++)
+		if (rpm_resign(&p->suites[i], &p->store, &p->keys, p->date,
+		    e) < 0)
+			return -1;
+	return 0;
+}
+
 /* gpg is other processes: it works beside us wherever it can. */
 static int
 make_generation(struct publication *p, struct err *e)
 {
-	if (p->may_be_foreign && compose_sign_rpms(p, e) < 0)
+	if (resign(p, e) < 0)
 		return -1;
 	if (par_each(2, compose_or_trust, p, e) < 0)
 		return -1;
@@ -130,7 +169,7 @@ make_generation(struct publication *p, struct err *e)
 	manifest_write(&p->next.manifest, &p->next.text);
 	if (par_each(2, sign_or_look, p, e) < 0)
 		return err_wrap(e, "the new generation");
-	publication_end_signing(p);
+	keys_end(&p->keys);
 	if (background_wait(&p->syncing, e) < 0)
 		return -1;
 	return store_commit(&p->store, &p->next, e);
@@ -163,12 +202,11 @@ print_record(const struct publication *p, const struct manifest *m,
 }
 
 int
-publication_finish(struct publication *p, const char *release,
-    struct err *e)
+publish(struct publication *p, const char *release, struct err *e)
 {
 	uint64_t keep = conf_number(p->conf, "repository", "keep");
 
-	if (publication_await_signer(p, e) < 0 || check_fields(p, e) < 0)
+	if (publication_await_key(p, e) < 0 || check_fields(p, e) < 0)
 		return -1;
 	if (is_unchanged(p)) {
 		log_notice("nothing to do: generation %" PRIu64 " has all of "
