@@ -90,7 +90,7 @@ cmd_export(const struct tool_call *call, struct err *e)
 	struct store store = STORE_INIT;
 	int status;
 
-	if (isatty(STDOUT_FILENO))
+	if (!call->is_dry_run && isatty(STDOUT_FILENO))
 		return err_set(e, ERR_USAGE, "will not write a tar archive to "
 		    "a terminal: distribute-packages export | ssh HOST "
 		    "deploy-repo -");

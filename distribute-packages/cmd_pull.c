@@ -14,6 +14,7 @@ struct pulling {
 	struct store store;
 	struct pgp *trusted;
 	struct generation last;		/* of the state; serial 0: none */
+	uint64_t newest;		/* in the state, readable or not */
 	struct generation next;		/* what is public */
 };
 
@@ -105,6 +106,11 @@ check_public(const struct pulling *p, struct err *e)
 	const struct manifest *last = &p->last.manifest;
 	const struct manifest *next = &p->next.manifest;
 
+	if (p->newest > next->serial && p->newest != last->serial)
+		return err_set(e, ERR_REFUSED, "generation %" PRIu64 " of the "
+		    "state cannot be read, and the public one is %" PRIu64
+		    ": if it was never sent, remove '%s/generations/%" PRIu64
+		    "'", p->newest, next->serial, p->store.path, p->newest);
 	if (last->serial > next->serial)
 		return err_set(e, ERR_REFUSED, "the state has generation %"
 		    PRIu64 ", and the public one is %" PRIu64 ": it is the "
@@ -164,7 +170,7 @@ pull(struct pulling *p, struct err *e)
 	bool is_dry_run = p->call->is_dry_run;
 	struct pull_tally tally = {0, 0};
 
-	if (store_load(&p->store, 0, &p->last, e) < 0 ||
+	if (store_load_readable(&p->store, &p->last, &p->newest, e) < 0 ||
 	    get_manifest(p, e) < 0 || check_public(p, e) < 0 ||
 	    (!is_dry_run && store_begin(&p->store, e) < 0))
 		return -1;

@@ -80,7 +80,7 @@ last_change(const struct inbox *in, const char *name, bool is_half)
 
 /* Why a drop can go; NULL: it stays. */
 static const char *
-judge(const struct inbox *in, const char *name)
+why_remove(const struct inbox *in, const char *name)
 {
 	bool is_half = path_ends_with(name, PART);
 	char *release = release_of(name, is_half);
@@ -101,38 +101,21 @@ judge(const struct inbox *in, const char *name)
 	return why;
 }
 
-/*
- * Under a name that does not count first: a kill leaves no drop with gaps.
- * What has that name already is a try to send the same drop again, and goes
- * with it.
- */
+/* With it goes a try to send the same drop again, which lies beside it. */
 static int
 remove_drop(const struct inbox *in, const char *name, struct err *e)
 {
 	char *part = mem_format("%s" PART, name);
-	bool is_half = path_ends_with(name, PART);
-	int status;
+	int status = fs_remove_tree(in->dir, part, e);
 
-	if (!is_half && fs_remove_tree(in->dir, part, e) < 0) {
-		free(part);
-		return -1;
-	}
-	if (!is_half && renameat(in->dir, name, in->dir, part) < 0) {
-		status = errno == ENOENT ? 0 : err_sys(e, "rename it");
-		free(part);
-		return status;
-	}
-	if (!is_half)
-		name = part;
-	status = fs_remove_tree(in->dir, name, e);
 	free(part);
-	return status;
+	return status < 0 ? -1 : fs_remove_tree(in->dir, name, e);
 }
 
 static void
 tidy(const struct inbox *in, const char *name, bool is_dry_run)
 {
-	const char *why = judge(in, name);
+	const char *why = why_remove(in, name);
 	struct err e = ERR_INIT;
 
 	if (why == NULL)
@@ -163,6 +146,8 @@ drops_tidy(const struct conf *conf, const struct strv *served,
 	/* packages may come from directories alone */
 	if (in.dir < 0)
 		return;
+	if (!is_dry_run && fs_remove_leftovers(in.dir, "", &e) < 0)
+		log_warning("[repository] inbox: %s", e.text);
 	if (fs_list(in.dir, &names, &e) == 0)
 		for (i = 0; i < names.n; i++)
 			tidy(&in, names.v[i], is_dry_run);

@@ -293,11 +293,14 @@ tidy_inbox(const struct sending *s, struct err *e)
 {
 	struct generation then = GENERATION_INIT;
 	struct strv served = STRV_INIT;
-	struct err missing = ERR_INIT;
+	struct err why = ERR_INIT;
 	int status = 0;
 
 	if (s->live.serial != 0 &&
-	    store_load(&s->store, s->live.serial, &then, &missing) == 0 &&
+	    store_load(&s->store, s->live.serial, &then, &why) < 0 &&
+	    why.kind != ERR_MISSING)
+		log_warning("drops that have served stay: %s", why.text);
+	else if (then.manifest.serial != 0 &&
 	    hash_equal(then.manifest.self, s->live.self))
 		status = store_drops(&s->store, s->live.serial, &served, e);
 	if (status == 0)

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "lib/base/path.h"
+#include "lib/base/hashset.h"
 #include "lib/base/text.h"
+#include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 #include "lib/sys/sandbox.h"
@@ -17,6 +19,7 @@
 #define LEDGER "ledger"
 #define DROPS "drops"
 #define DROPS_LIMIT ((size_t)1 << 20)
+#define GENERATIONS "generations"
 #define UNFINISHED "unfinished"
 #define NEXT "next"		/* a generation before it has its serial */
 #define SERIAL_TEXT 24
@@ -45,7 +48,7 @@ store_open(struct store *s, const struct conf *conf, bool for_writing,
 	}
 	s->objects = open_sub(s->dir, "objects", for_writing, e);
 	s->generations = s->objects < 0 ? -1 :
-	    open_sub(s->dir, "generations", for_writing, e);
+	    open_sub(s->dir, GENERATIONS, for_writing, e);
 	if (s->generations < 0)
 		goto fail;
 	s->was_interrupted = fs_exists(s->dir, UNFINISHED);
@@ -162,16 +165,38 @@ load(const struct store *s, uint64_t serial, struct generation *g,
 		return err_set(e, ERR_MISSING, "generation %s is not kept any "
 		    "more, or never was", name);
 	dir = fs_open_subdir(s->generations, name, e);
-	if (dir < 0)
-		return -1;
-	status = load_files(dir, g, e);
-	close(dir);
+	status = dir < 0 ? -1 : load_files(dir, g, e);
+	if (dir >= 0)
+		close(dir);
 	if (status == 0 && g->manifest.serial != serial)
-		status = err_set(e, ERR_DATA, "has serial %" PRIu64,
+		status = err_set(e, ERR_DATA, "its serial is %" PRIu64,
 		    g->manifest.serial);
-	if (status < 0)
-		err_wrap(e, "generation %s", name);
-	return status;
+	if (status == 0)
+		return 0;
+	generation_clear(g);
+	/* a file that it lacks is damage, and not an input of ours */
+	if (e->kind == ERR_MISSING)
+		e->kind = ERR_DATA;
+	return err_wrap(e, "generation %s cannot be read", name);
+}
+
+static int
+load_newest(const struct store *s, uint64_t serial, struct generation *g,
+    struct err *e)
+{
+	char *why;
+
+	if (load(s, serial, g, e) == 0)
+		return 0;
+	if (e->kind != ERR_DATA)
+		return -1;
+	/* The next one would have its serial, or not know its names. */
+	why = mem_dup(e->text);
+	err_set(e, ERR_DATA, "%s; it is the newest: if it is public, run "
+	    "distribute-packages pull; if it was never sent, remove '%s/"
+	    GENERATIONS "/%" PRIu64 "'", why, s->path, serial);
+	free(why);
+	return -1;
 }
 
 int
@@ -179,15 +204,40 @@ store_load(const struct store *s, uint64_t serial, struct generation *g,
     struct err *e)
 {
 	uint64_t *serials;
+	int status = 0;
 	size_t n;
 
-	if (serial == 0) {
-		if (store_serials(s, &serials, &n, e) < 0)
-			return -1;
-		serial = n > 0 ? serials[0] : 0;
-		free(serials);
+	if (serial != 0)
+		return load(s, serial, g, e);
+	if (store_serials(s, &serials, &n, e) < 0)
+		return -1;
+	if (n > 0)
+		status = load_newest(s, serials[0], g, e);
+	free(serials);
+	return status;
+}
+
+int
+store_load_readable(const struct store *s, struct generation *g,
+    uint64_t *newest, struct err *e)
+{
+	uint64_t *serials;
+	int status = 0;
+	size_t n, i;
+
+	if (store_serials(s, &serials, &n, e) < 0)
+		return -1;
+	*newest = n > 0 ? serials[0] : 0;
+	for (i = 0; i < n; i++) {
+		status = load(s, serials[i], g, e);
+		if (status == 0 || e->kind != ERR_DATA)
+			break;
+		log_warning("%s", e->text);
+		*e = (struct err)ERR_INIT;
+		status = 0;
 	}
-	return serial == 0 ? 0 : load(s, serial, g, e);
+	free(serials);
+	return status;
 }
 
 static int
@@ -211,17 +261,19 @@ int
 store_drops(const struct store *s, uint64_t serial, struct strv *names,
     struct err *e)
 {
+	struct err one = ERR_INIT;
 	uint64_t *serials;
 	size_t n, i;
-	int status;
 
 	if (store_serials(s, &serials, &n, e) < 0)
 		return -1;
-	for (status = 0, i = 0; i < n && status == 0; i++)
-		if (serials[i] <= serial)
-			status = add_drops(s, serials[i], names, e);
+	for (i = 0; i < n; i++)
+		if (serials[i] <= serial &&
+		    add_drops(s, serials[i], names, &one) < 0)
+			log_warning("the drops of generation %" PRIu64 " are "
+			    "not known: %s", serials[i], one.text);
 	free(serials);
-	return status;
+	return cleanup_check(e);
 }
 
 static int
@@ -258,6 +310,19 @@ write_generation(int dir, const struct generation *g, struct err *e)
 	return status;
 }
 
+/* What has the name already is damaged: pull replaces it. */
+static int
+name_generation(const struct store *s, const char *name, struct err *e)
+{
+	unsigned flags = fs_exists(s->generations, name) ? RENAME_EXCHANGE : 0;
+
+	if (renameat2(s->generations, NEXT, s->generations, name, flags) < 0)
+		return err_sys(e, "rename the generation to '%s'", name);
+	if (fs_sync_dir(s->generations, e) < 0)
+		return -1;
+	return flags == 0 ? 0 : fs_remove_tree(s->generations, NEXT, e);
+}
+
 int
 store_commit(struct store *s, const struct generation *g, struct err *e)
 {
@@ -275,22 +340,23 @@ store_commit(struct store *s, const struct generation *g, struct err *e)
 	/* Data first, then the name that makes it count. */
 	if (status == 0)
 		status = fs_sync_all(s->dir, e);
-	if (status == 0 &&
-	    renameat(s->generations, NEXT, s->generations, name) < 0)
-		status = err_sys(e, "rename generation to '%s'", name);
 	if (status == 0)
-		status = fs_sync_dir(s->generations, e);
+		status = name_generation(s, name, e);
 	return status;
 }
 
 /* ------------------------------------------------------------ collecting */
 
-/* No more of a manifest is looked at than the hashes its lines begin with. */
+/*
+ * No more of a manifest is looked at than its first line, its last byte and the
+ * hashes that lines begin with.
+ */
 static int
 add_hashes(const struct store *s, uint64_t serial, struct hashset *h,
     struct err *e)
 {
 	char *path = mem_format("%" PRIu64 "/" MANIFEST_NAME, serial);
+	char *first = mem_format("# serial %" PRIu64 "\n", serial);
 	struct buf text = BUF_INIT;
 	uint8_t sha256[HASH_SIZE];
 	const char *p, *end;
@@ -298,15 +364,42 @@ add_hashes(const struct store *s, uint64_t serial, struct hashset *h,
 
 	p = buf_cstr(&text);
 	end = p + text.n;
+	if (status == 0 && (!path_starts_with(p, first) || end[-1] != '\n'))
+		status = err_set(e, ERR_DATA, "'%s' is damaged", path);
 	while (status == 0 && p < end) {
 		if (end - p > 2 * HASH_SIZE && hash_parse(p, sha256))
 			hashset_add(h, sha256, NULL);
 		p = memchr(p, '\n', (size_t)(end - p));
 		p = p ? p + 1 : end;
 	}
+	free(first);
 	free(path);
 	buf_clear(&text);
 	return status;
+}
+
+/*
+ * 1: the hashes that the newest `keep` generations list, sorted. 0: one of them
+ * cannot be read; if it is restored it needs objects that no other lists.
+ */
+static int
+list_needed(const struct store *s, const uint64_t *serials, size_t n,
+    struct hashset *h, struct err *e)
+{
+	struct err one = ERR_INIT;
+	bool is_whole = true;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (add_hashes(s, serials[i], h, &one) == 0)
+			continue;
+		log_warning("generation %" PRIu64 " cannot be read, so no "
+		    "object is removed while it is kept: %s", serials[i],
+		    one.text);
+		is_whole = false;
+	}
+	hashset_sort(h);
+	return cleanup_check(e) < 0 ? -1 : is_whole;
 }
 
 static int
@@ -339,7 +432,11 @@ prune(struct store *s, const uint64_t *serials, size_t n, uint64_t keep,
 	char name[SERIAL_TEXT];
 	size_t i;
 
-	for (i = keep > 0 ? (size_t)keep : 1; i < n; i++) {
+	/* what a run that was killed has left of such removals */
+	if (fs_remove_leftovers(s->generations, "", e) < 0 ||
+	    fs_remove_leftovers(s->dir, "", e) < 0)
+		return -1;
+	for (i = (size_t)keep; i < n; i++) {
 		snprintf(name, sizeof(name), "%" PRIu64, serials[i]);
 		if (fs_remove_tree(s->generations, name, e) < 0)
 			return -1;
@@ -348,33 +445,44 @@ prune(struct store *s, const uint64_t *serials, size_t n, uint64_t keep,
 	return fs_remove_tree(s->generations, NEXT, e);
 }
 
+/* 1; 0: nothing was removed, since what is needed is not known. */
+static int
+collect_objects(struct store *s, const uint64_t *serials, size_t n,
+    struct err *e)
+{
+	struct hashset needed = HASHSET_INIT;
+	int status = list_needed(s, serials, n, &needed, e);
+
+	if (status > 0)
+		status = remove_unlisted(s, &needed, e) < 0 ? -1 : 1;
+	hashset_clear(&needed);
+	return status;
+}
+
 int
 store_collect(struct store *s, uint64_t keep, struct err *e)
 {
-	struct hashset h = HASHSET_INIT;
 	bool pruned = s->was_interrupted;
 	uint64_t *serials;
-	size_t n, i;
+	size_t n;
 	int status;
 
+	if (keep == 0)
+		keep = 1;
 	if (store_serials(s, &serials, &n, e) < 0)
 		return -1;
-	status = prune(s, serials, n, keep, &pruned, e);
-	if (status == 0 && pruned) {
-		for (i = 0; i < n && i < (keep ? keep : 1) && status == 0; i++)
-			status = add_hashes(s, serials[i], &h, e);
-		hashset_sort(&h);
-		if (status == 0)
-			status = remove_unlisted(s, &h, e);
-	}
-	hashset_clear(&h);
+	status = prune(s, serials, n, keep, &pruned, e) < 0 ? -1 : 1;
+	if (status > 0 && pruned)
+		status = collect_objects(s, serials, n < keep ? n :
+		    (size_t)keep, e);
 	free(serials);
-	if (status == 0 && unlinkat(s->dir, UNFINISHED, 0) < 0 &&
-	    errno != ENOENT)
-		status = err_sys(e, "remove '" UNFINISHED "'");
-	if (status == 0)
-		s->was_interrupted = false;
-	return status;
+	/* as long as the mark is there, the next run looks at the objects */
+	if (status <= 0)
+		return status;
+	if (unlinkat(s->dir, UNFINISHED, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove '" UNFINISHED "'");
+	s->was_interrupted = false;
+	return 0;
 }
 
 void

@@ -60,27 +60,43 @@ int store_sandbox(const struct store *s, const struct conf *conf,
 /* Call before the first object is added: marks the store as unfinished. */
 int store_begin(struct store *s, struct err *e);
 
-/* Loads a generation; serial 0: the newest, an empty one where none is. */
+/*
+ * Loads a generation; serial 0: the newest, an empty one where there is none.
+ * ERR_MISSING: it is not kept. ERR_DATA: it is damaged, and, of the newest, what
+ * can be done about it.
+ */
 int store_load(const struct store *s, uint64_t serial, struct generation *g,
     struct err *e);
+/*
+ * For what can replace a damaged generation: loads the newest that is not
+ * damaged, and warns of each that is passed over. *newest is the highest serial
+ * of all, 0 where there is none.
+ */
+int store_load_readable(const struct store *s, struct generation *g,
+    uint64_t *newest, struct err *e);
 /* The serials that are kept, newest first; then free. */
 int store_serials(const struct store *s, uint64_t **serials, size_t *n,
     struct err *e);
 /*
  * Appends the names of the drops that the generations up to this serial were
- * made of, as far as these are kept.
+ * made of, as far as these are kept; warns where a list cannot be read.
  */
 int store_drops(const struct store *s, uint64_t serial, struct strv *names,
     struct err *e);
 /* The generation's files as a tree. */
 struct tree store_tree(const struct store *s, const struct generation *g);
 
-/* Makes g, which is complete and signed, the current one. */
+/*
+ * Makes g, which is complete and signed, the current one. A generation of the
+ * same serial must be one that store_load_readable has passed over.
+ */
 int store_commit(struct store *s, const struct generation *g, struct err *e);
 
 /*
- * Removes generations beyond the newest `keep` and, if there were any or a
- * run was interrupted, the objects that no generation lists.
+ * Removes generations beyond the newest `keep` (at least one stays) and, if
+ * there were any or a run was interrupted, the objects that no generation
+ * lists. If a kept one cannot be read it warns, and leaves the objects to a
+ * later run.
  */
 int store_collect(struct store *s, uint64_t keep, struct err *e);
 
