@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/base/path.h"
 #include "lib/base/hashset.h"
+#include "lib/base/path.h"
 #include "lib/base/text.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"

@@ -13,17 +13,17 @@ WAYS='no_manifest empty_manifest half_manifest no_signature no_ledger torn_ledge
 
 # damage WAY SERIAL
 damage() {
-    local g=state/generations/$2
+    local dir=state/generations/$2
     case $1 in
-    no_manifest) rm "$g/SHA256SUMS" ;;
-    empty_manifest) : >"$g/SHA256SUMS" ;;
-    half_manifest) truncate -s -20 "$g/SHA256SUMS" ;;
-    no_signature) rm "$g/SHA256SUMS.asc" ;;
-    no_ledger) rm "$g/ledger" ;;
-    torn_ledger) truncate -s -5 "$g/ledger" ;;
-    no_files) rm "$g"/* ;;
-    a_file) rm -r "$g"; : >"$g" ;;
-    a_directory) rm "$g/SHA256SUMS"; mkdir "$g/SHA256SUMS" ;;
+    no_manifest) rm "$dir/SHA256SUMS" ;;
+    empty_manifest) : >"$dir/SHA256SUMS" ;;
+    half_manifest) truncate -s -20 "$dir/SHA256SUMS" ;;
+    no_signature) rm "$dir/SHA256SUMS.asc" ;;
+    no_ledger) rm "$dir/ledger" ;;
+    torn_ledger) truncate -s -5 "$dir/ledger" ;;
+    no_files) rm "$dir"/* ;;
+    a_file) rm -r "$dir"; : >"$dir" ;;
+    a_directory) rm "$dir/SHA256SUMS"; mkdir "$dir/SHA256SUMS" ;;
     esac
 }
 
@@ -179,7 +179,7 @@ test_export_to_a_reader_that_does_not_read() {
             export >&9 2>err 9<&- &
         pid=$!
         PIDS+=("$pid")
-        until [ "$(held 9)" -ge 61440 ]; do
+        until [ "$(held 9)" -ge 32768 ]; do
             kill -0 $pid || die "ended: $(cat err)"
             sleep 0.1
         done

@@ -1,0 +1,247 @@
+#!/bin/bash
+# distribute-packages build, killed at every change that it makes to a name, and
+# before every fsync: the Nth call, for each N, not a moment of the clock. A
+# library that is loaded first counts the calls of the process, whichever of its
+# threads makes them; strace counts those of each thread.
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/lib.sh"
+
+PARALLEL=2
+
+# make_counter: ./kill_at.so, which kills its process at the call of number
+# $KILL_AT, and writes each call that there was to the file $KILL_LOG.
+make_counter() {
+    cat >kill_at.c <<'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static atomic_int calls;
+static int limit, log_fd = -1;
+static pid_t first;
+
+/* The tool clears its environment: this comes before. */
+__attribute__((constructor)) static void
+start(void)
+{
+	first = getpid();
+	limit = atoi(getenv("KILL_AT"));
+	log_fd = open(getenv("KILL_LOG"),
+	    O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+}
+
+static void
+count(const char *call, const char *name)
+{
+	char line[512];
+	int n;
+
+	if (getpid() != first)	/* what keeps the key ring is another process */
+		return;
+	n = snprintf(line, sizeof(line), "%s %s\n", call, name);
+	if (write(log_fd, line, (size_t)n) != n)
+		abort();
+	if (atomic_fetch_add(&calls, 1) + 1 == limit)
+		raise(SIGKILL);
+}
+
+#define NEXT(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+int
+unlinkat(int dir, const char *name, int flags)
+{
+	count("unlinkat", name);
+	return NEXT(unlinkat)(dir, name, flags);
+}
+
+int
+unlink(const char *name)
+{
+	count("unlink", name);
+	return NEXT(unlink)(name);
+}
+
+int
+rmdir(const char *name)
+{
+	count("rmdir", name);
+	return NEXT(rmdir)(name);
+}
+
+int
+rename(const char *a, const char *b)
+{
+	count("rename", b);
+	return NEXT(rename)(a, b);
+}
+
+int
+renameat(int d, const char *a, int g, const char *b)
+{
+	count("renameat", b);
+	return NEXT(renameat)(d, a, g, b);
+}
+
+int
+renameat2(int d, const char *a, int g, const char *b, unsigned flags)
+{
+	count("renameat2", b);
+	return NEXT(renameat2)(d, a, g, b, flags);
+}
+
+int
+linkat(int d, const char *a, int g, const char *b, int flags)
+{
+	count("linkat", b);
+	return NEXT(linkat)(d, a, g, b, flags);
+}
+
+int
+fsync(int fd)
+{
+	count("fsync", "");
+	return NEXT(fsync)(fd);
+}
+
+int
+syncfs(int fd)
+{
+	count("syncfs", "");
+	return NEXT(syncfs)(fd);
+}
+END
+    must "${CC:-cc}" -O1 -shared -fPIC -o kill_at.so kill_at.c -ldl
+}
+
+# killed_at N COMMAND...: sets CALLS, the calls that there were.
+killed_at() {
+    local n=$1 status
+    shift
+    rm -f calls
+    ASAN_OPTIONS=verify_asan_link_order=0 LD_PRELOAD=$T/kill_at.so KILL_AT=$n \
+        KILL_LOG=$T/calls "$BUILD/bin/distribute-packages" -c conf "$@" \
+        >killed.out 2>killed.err
+    status=$?
+    CALLS=$(wc -l <calls)
+    return $status
+}
+
+drop_all() {
+    local arch
+    for arch in amd64 arm64; do
+        make_drop "$HOME/incoming" "$1" $arch-deb x1 "$2"/*_$arch.deb
+    done
+}
+
+# Two generations, as many as are kept, and what goes with the next one: the
+# first of them, with what only it lists, and drops that are old.
+prepare() {
+    make_counter
+    sed -i -e 's/^\[repository\]/&\nkeep = 2/' -e 's/^\[suite stable\]/&\ngrace = 0/' conf
+    make_release p 0.3.4
+    make_release q 0.3.5
+    make_release r 0.3.6
+    drop_all v0.3.4 p
+    must dist build -r v0.3.4
+    must export_and_deploy
+    must dist refresh
+    must export_and_deploy
+    drop_all v0.3.5 q
+    touch -d '30 days ago' "$HOME"/incoming/v0.3.4.*
+    cp -a state base
+    cp -a "$HOME/incoming" inbox.base
+    cp -a srv srv.base
+}
+
+restore() {
+    rm -rf state srv "$HOME/incoming"
+    cp -a base state
+    cp -a srv.base srv
+    cp -a inbox.base "$HOME/incoming"
+}
+
+# No leftover of any kind, in the state or in the inbox.
+no_rubbish() {
+    [ ! -e state/unfinished ] || die "$1: unfinished"
+    [ "$(ls -A state | tr '\n' ' ')" = 'generations lock objects ' ] ||
+        die "$1: $(ls -A state)"
+    [ "$(ls -A state/generations | sort -n | tr '\n' ' ')" = "$2 " ] ||
+        die "$1: $(ls -A state/generations)"
+    cat state/generations/*/SHA256SUMS | grep -v '^#' | cut -c1-64 | sort -u >listed
+    ls -A state/objects | sort | cmp -s listed - ||
+        die "$1: objects: $(ls -A state/objects | sort | diff listed - | head -3)"
+    [ -z "$(find "$HOME/incoming" -mindepth 1 -maxdepth 1 ! -name 'v0.3.?.a??64-deb.x1')" ] ||
+        die "$1: $(ls -A "$HOME/incoming")"
+}
+
+# one_kill N: killed there; then everything goes on. 1: it was not killed.
+one_kill() {
+    local n=$1 at made=no
+    restore
+    killed_at "$n" build -r v0.3.5 && return 1
+    at="killed at call $n, $(tail -n 1 calls)"
+    [ "$CALLS" = "$n" ] || die "$at: not killed: $(cat killed.err)"
+    [ ! -e state/generations/3 ] || made=yes
+    must dist list
+    [ "$(cut -f5 out | sort -u | tr '\n' ' ')" = \
+        "$([ $made = yes ] && echo '0.3.4 0.3.5 ' || echo '0.3.4 ')" ] || die "$at: $(cat out)"
+    must dist verify
+    # what it has made already can be sent
+    must dist -n export
+    must export_and_deploy
+    must dist build -r v0.3.5
+    ! grep -q warning: err || die "$at: $(cat err)"
+    [ "$(cut -f1 out)" = 3 ] || die "$at: $(cat out)"
+    must dist verify
+    no_rubbish "$at" '2 3'
+    must export_and_deploy
+    [ "$(readlink srv/.releases/current)" = 3 ] || die "$at: not live"
+    # and a next generation after it
+    if [ $((n % 5)) = 0 ]; then
+        drop_all v0.3.6 r
+        must dist build -r v0.3.6
+        no_rubbish "$at" '3 4'
+        must export_and_deploy
+        web_is_good "$at"
+    fi
+    return 0
+}
+
+# apt, from a server: not each time, since it takes as long as all the rest.
+web_is_good() {
+    apt_root "root.$n" "file:$T/srv"
+    must apt "root.$n" update
+    must apt "root.$n" install veilid-server
+    [ "$(installed "root.$n")" = 'veilid-server:amd64=0.3.6 ' ] ||
+        die "$1: $(installed "root.$n")"
+}
+
+# every REST: N = REST, REST + 2, ... until the build is no longer hit.
+every_second() {
+    local n=$1 hit=0
+    prepare
+    while one_kill "$n"; do
+        hit=$((hit + 1))
+        n=$((n + 2))
+    done
+    [ "$CALLS" -lt "$n" ] || die "call $n did not end it"
+    # what the test is about was among them
+    for what in 'unlinkat ledger' 'renameat.* .removed.1\.' 'renameat.* .removed.v0.3.4' \
+        'unlinkat SHA256SUMS' 'renameat2* 3$' fsync syncfs 'unlinkat [0-9a-f]{64}' \
+        'unlinkat unfinished'; do
+        grep -Eq "^$what" calls || die "no $what among: $(sort calls | uniq -c)"
+    done
+    [ $hit -gt 10 ] || die "only $hit kills"
+    echo "# $hit kills of $CALLS calls"
+}
+
+test_build_killed_at_every_odd_call() { every_second 1; }
+test_build_killed_at_every_even_call() { every_second 2; }
+
+run_tests
