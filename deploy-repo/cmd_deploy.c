@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "deploy-repo/cmd.h"
-#include "deploy-repo/inbox.h"
-#include "deploy-repo/intake.h"
+#include "deploy-repo/intake_drop.h"
+#include "deploy-repo/intake_tar.h"
 #include "deploy-repo/site.h"
 #include "deploy-repo/switch.h"
 #include "lib/drop/drop.h"
@@ -16,35 +16,27 @@
 struct origin {
 	bool is_tar;
 	uint64_t serial;	/* 0: the newest drop */
-	int inbox;		/* -1: there is none */
-	struct drop *drops;
+	struct drop *drops;	/* that wait in the inbox */
 	size_t n;
 };
 
 /* --------------------------------------------------------- after the swap */
 
-/* Drops of this generation and of older ones have served. */
-static int
-consume_drops(const struct origin *o, uint64_t serial, struct err *e)
+/*
+ * Drops of this generation and of older ones have served, and generations may
+ * have fallen off the end. All is public: what fails now is only worth a
+ * warning.
+ */
+static void
+tidy(const struct site *s, const struct origin *o, uint64_t serial)
 {
+	struct err e = ERR_INIT;
 	size_t i;
 
 	for (i = 0; i < o->n; i++)
 		if (o->drops[i].serial <= serial &&
-		    fs_remove_tree(o->inbox, o->drops[i].name, e) < 0)
-			return -1;
-	return 0;
-}
-
-/* The generation is public: what fails now is only worth a warning. */
-static void
-tidy(const struct site *s, const struct kept *k, const struct origin *o)
-{
-	struct err e = ERR_INIT;
-
-	if (o->inbox >= 0 && (inbox_leave_manifest(o->inbox, k, &e) < 0 ||
-	    consume_drops(o, k->manifest.serial, &e) < 0))
-		log_warning("inbox: %s", e.text);
+		    fs_remove_tree(s->inbox, o->drops[i].name, &e) < 0)
+			log_warning("[deploy] inbox: %s", e.text);
 	if (site_prune(s, false, false, &e) < 0)
 		log_warning("%s", e.text);
 }
@@ -54,13 +46,13 @@ tidy(const struct site *s, const struct kept *k, const struct origin *o)
 static int
 make_live(const struct tool_call *call, struct intake *in, struct err *e)
 {
-	const struct manifest *m = &in->in.manifest;
+	const struct manifest *m = &in->next.manifest;
 	struct site *s = in->site;
 
 	if (in->is_known && s->live == m->serial) {
 		log_notice("generation %" PRIu64 " is live already", m->serial);
 		/* a run that was killed may have left links to be made */
-		return call->is_dry_run ? 0 : switch_to(s, m, e);
+		return call->is_dry_run ? 0 : switch_to(s, &in->next, e);
 	}
 	if (call->is_dry_run) {
 		log_notice("dry run: generation %" PRIu64 ", %s, is good and "
@@ -69,7 +61,7 @@ make_live(const struct tool_call *call, struct intake *in, struct err *e)
 	}
 	if (!in->is_known && intake_commit(in, e) < 0)
 		return -1;
-	if (switch_to(s, m, e) < 0)
+	if (switch_to(s, &in->next, e) < 0)
 		return -1;
 	log_notice("generation %" PRIu64 " is live: %s, %zu files", m->serial,
 	    m->release, m->n);
@@ -94,7 +86,7 @@ choose_drop(const struct origin *o, struct err *e)
 }
 
 static int
-take(struct intake *in, const struct origin *o, struct err *e)
+bring_in(struct intake *in, const struct origin *o, struct err *e)
 {
 	const char *name;
 
@@ -104,7 +96,7 @@ take(struct intake *in, const struct origin *o, struct err *e)
 	if (name == NULL)
 		return -1;
 	log_notice("taking drop %s", name);
-	return intake_drop(in, o->inbox, name, e);
+	return intake_drop(in, name, e);
 }
 
 /* A job that runs a second time finds its drop gone: all is done. */
@@ -135,10 +127,10 @@ repeat(const struct tool_call *call, struct site *s, const struct origin *o,
 		    " is live", s->live);
 		/* a run that was killed may have left links to be made */
 		if (!call->is_dry_run)
-			status = switch_to(s, &k.manifest, e);
+			status = switch_to(s, &k, e);
 	}
 	if (status == 0 && !call->is_dry_run)
-		tidy(s, &k, o);
+		tidy(s, o, s->live);
 	if (status == 0)
 		status = manifest_report(&k.manifest, call->wants_json, e);
 	kept_clear(&k);
@@ -157,11 +149,12 @@ deploy(const struct tool_call *call, struct site *s, const struct origin *o,
 	in.site = s;
 	in.allow_older = options.allow_older;
 	in.trusted = site_trusted(call->conf, e);
-	if (in.trusted != NULL && take(&in, o, e) == 0)
+	if (in.trusted != NULL && bring_in(&in, o, e) == 0)
 		status = make_live(call, &in, e);
 	if (status == 0 && !call->is_dry_run) {
-		tidy(s, &in.in, o);
-		status = manifest_report(&in.in.manifest, call->wants_json, e);
+		tidy(s, o, in.next.manifest.serial);
+		status = manifest_report(&in.next.manifest, call->wants_json,
+		    e);
 	}
 	pgp_close(in.trusted);
 	intake_clear(&in);
@@ -169,9 +162,8 @@ deploy(const struct tool_call *call, struct site *s, const struct origin *o,
 }
 
 static int
-find_origin(const struct tool_call *call, struct origin *o, struct err *e)
+read_arguments(const struct tool_call *call, struct origin *o, struct err *e)
 {
-	o->inbox = inbox_open(call->conf);
 	if (call->n_args > 0 && strcmp(call->args[0], "-") == 0)
 		o->is_tar = true;
 	else if (call->n_args > 0 &&
@@ -180,24 +172,23 @@ find_origin(const struct tool_call *call, struct origin *o, struct err *e)
 	if (o->is_tar && isatty(STDIN_FILENO))
 		return err_set(e, ERR_USAGE, "standard input is a terminal: "
 		    "distribute-packages export | deploy-repo -");
-	return o->inbox < 0 ? 0 :
-	    drop_list_generations(o->inbox, &o->drops, &o->n, e);
+	return 0;
 }
 
 int
 cmd_deploy(const struct tool_call *call, struct err *e)
 {
 	struct site s = SITE_INIT;
-	struct origin o = {.inbox = -1};
-	int status = find_origin(call, &o, e);
+	struct origin o = {.is_tar = false};
+	int status = read_arguments(call, &o, e);
 
 	if (status == 0)
 		status = site_open(&s, call->conf, true, e);
+	if (status == 0 && s.inbox >= 0)
+		status = drop_list_generations(s.inbox, &o.drops, &o.n, e);
 	if (status == 0)
 		status = deploy(call, &s, &o, e);
 	site_close(&s);
 	drop_list_free(o.drops, o.n);
-	if (o.inbox >= 0)
-		close(o.inbox);
 	return status;
 }

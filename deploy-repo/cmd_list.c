@@ -1,15 +1,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "deploy-repo/cmd.h"
-#include "deploy-repo/inbox.h"
 #include "deploy-repo/site.h"
 #include "lib/base/date.h"
 #include "lib/drop/drop.h"
 #include "lib/frame/report.h"
+#include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
 #include "lib/tree/tree.h"
 
@@ -22,20 +21,20 @@ struct facts {
 };
 
 static int
-find_facts(const struct site *s, uint64_t serial, struct kept *k,
-    struct facts *facts, struct err *e)
+find_facts(const struct site *s, const struct kept *k, struct facts *facts,
+    struct err *e)
 {
 	struct tree t = {.manifest = &k->manifest};
-	uint64_t total = 0, size;
+	uint64_t serial = k->manifest.serial, total = 0, size;
+	struct err ignored = ERR_INIT;
 	size_t i;
 
-	if (site_load(s, serial, k, e) < 0)
-		return -1;
 	t.dir = site_open_generation(s, serial, e);
 	if (t.dir < 0)
 		return -1;
 	for (i = 0; i < k->manifest.n; i++)
-		if (tree_size(&t, &k->manifest.v[i], &size, e) == 0)
+		if (tree_size(&t, &k->manifest.v[i], &size,
+		    &ignored) == 0)
 			total += size;
 	close(t.dir);
 	snprintf(facts->serial, sizeof(facts->serial), "%" PRIu64, serial);
@@ -54,25 +53,21 @@ list_site(const struct tool_call *call, const struct site *s, struct err *e)
 		{"bytes", REPORT_BYTES}, {"live", REPORT_BOOL},
 	};
 	struct err ignored = ERR_INIT;
-	struct kept k = KEPT_INIT;
 	struct facts facts;
 	struct report *r;
-	uint64_t *serials;
-	int status = 0;
+	struct kept *all;
 	size_t n, i;
+	int status = site_load_all(s, &all, &n, e);
 
-	if (site_serials(s, &serials, &n, e) < 0)
-		return -1;
 	r = report_open(columns, COUNT(columns), call->wants_json);
 	for (i = 0; i < n && status == 0; i++) {
-		status = find_facts(s, serials[i], &k, &facts, e);
+		status = find_facts(s, &all[i], &facts, e);
 		if (status == 0)
-			report_row(r, facts.serial, k.manifest.release,
+			report_row(r, facts.serial, all[i].manifest.release,
 			    facts.date, facts.files, facts.bytes,
-			    serials[i] == s->live ? "live" : "");
-		kept_clear(&k);
+			    all[i].manifest.serial == s->live ? "live" : "");
 	}
-	free(serials);
+	site_free_all(all, n);
 	if (report_close(r, status == 0 ? e : &ignored) < 0)
 		status = -1;
 	return status;
@@ -92,20 +87,37 @@ cmd_list(const struct tool_call *call, struct err *e)
 
 /* "8 9": the serials of the complete drops in the inbox. */
 static void
-waiting(const struct conf *conf, struct buf *text)
+find_waiting(const struct site *s, struct buf *text)
 {
-	int inbox = inbox_open(conf);
-	struct err ignored = ERR_INIT;
+	struct err e = ERR_INIT;
 	struct drop *drops = NULL;
 	size_t n = 0, i;
 
-	if (inbox < 0)
-		return;
-	(void)drop_list_generations(inbox, &drops, &n, &ignored);
+	if (s->inbox >= 0 &&
+	    drop_list_generations(s->inbox, &drops, &n, &e) < 0)
+		log_warning("[deploy] inbox: %s", e.text);
 	for (i = 0; i < n; i++)
 		buf_addf(text, i ? " %" PRIu64 : "%" PRIu64, drops[i].serial);
 	drop_list_free(drops, n);
-	close(inbox);
+}
+
+/*
+ * Of a live generation that cannot be read, the serial is all there is to
+ * tell: `verify` is there to judge it.
+ */
+static int
+find_live(const struct site *s, struct kept *k, struct facts *facts,
+    struct err *e)
+{
+	struct err unreadable = ERR_INIT;
+
+	if (s->live == 0)
+		return 0;
+	if (site_load(s, s->live, k, &unreadable) == 0)
+		return find_facts(s, k, facts, e);
+	snprintf(facts->serial, sizeof(facts->serial), "%" PRIu64, s->live);
+	log_warning("%s", unreadable.text);
+	return cleanup_check(e);
 }
 
 static int
@@ -119,12 +131,10 @@ print_status(const struct tool_call *call, const struct site *s,
 	struct kept k = KEPT_INIT;
 	struct facts facts = {"", "", "", ""};
 	struct report *r;
-	int status = 0;
+	int status = find_live(s, &k, &facts, e);
 
-	if (s->live != 0)
-		status = find_facts(s, s->live, &k, &facts, e);
 	if (status == 0) {
-		waiting(call->conf, &drops);
+		find_waiting(s, &drops);
 		r = report_open(columns, COUNT(columns), call->wants_json);
 		report_row(r, "root", s->path);
 		report_row(r, "live", facts.serial);

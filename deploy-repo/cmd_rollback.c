@@ -1,43 +1,28 @@
 #include <inttypes.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "deploy-repo/cmd.h"
-#include "deploy-repo/inbox.h"
 #include "deploy-repo/site.h"
 #include "deploy-repo/switch.h"
 #include "lib/sys/log.h"
 
-/* The newest generation that is older than the live one. */
+/* The newest generation that is older than the live one, and can be read. */
 static int
 find_previous(const struct site *s, uint64_t *serial, struct err *e)
 {
-	uint64_t *serials;
+	struct kept *all;
 	size_t n, i;
+	int status = site_load_all(s, &all, &n, e);
 
-	if (site_serials(s, &serials, &n, e) < 0)
-		return -1;
 	*serial = 0;
 	for (i = 0; i < n && *serial == 0; i++)
-		if (serials[i] < s->live)
-			*serial = serials[i];
-	free(serials);
-	return *serial != 0 ? 0 : err_set(e, ERR_MISSING, "no generation "
-	    "before the live one is kept");
-}
-
-/* A sender that compares with the newer one would send too little. */
-static void
-leave_manifest(const struct conf *conf, const struct kept *k)
-{
-	struct err e = ERR_INIT;
-	int inbox = inbox_open(conf);
-
-	if (inbox < 0)
-		return;
-	if (inbox_leave_manifest(inbox, k, &e) < 0)
-		log_warning("inbox: %s", e.text);
-	close(inbox);
+		if (all[i].manifest.serial < s->live)
+			*serial = all[i].manifest.serial;
+	site_free_all(all, n);
+	if (status == 0 && *serial == 0)
+		status = err_set(e, ERR_MISSING, "no generation before the "
+		    "live one is kept");
+	return status;
 }
 
 static int
@@ -56,10 +41,9 @@ rollback(const struct tool_call *call, struct site *s, struct err *e)
 	else if (status == 0 && call->is_dry_run)
 		log_notice("dry run: would make generation %" PRIu64 ", %s, "
 		    "live", serial, k.manifest.release);
-	else if (status == 0)
-		status = switch_to(s, &k.manifest, e);
+	/* a run that was killed may have left links to be made */
 	if (status == 0 && !call->is_dry_run)
-		leave_manifest(call->conf, &k);
+		status = switch_to(s, &k, e);
 	if (status == 0)
 		status = manifest_report(&k.manifest, call->wants_json, e);
 	if (status == 0 && serial < before && !call->is_dry_run)

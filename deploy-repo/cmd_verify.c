@@ -4,6 +4,18 @@
 #include "deploy-repo/site.h"
 #include "lib/sys/log.h"
 
+/* Those that cannot be read are named, though what is live is whole. */
+static int
+look_at_the_others(const struct site *s, struct err *e)
+{
+	struct kept *all;
+	size_t n;
+	int status = site_load_all(s, &all, &n, e);
+
+	site_free_all(all, n);
+	return status;
+}
+
 int
 cmd_verify(const struct tool_call *call, struct err *e)
 {
@@ -15,6 +27,8 @@ cmd_verify(const struct tool_call *call, struct err *e)
 		    s.path);
 	if (status == 0)
 		status = site_verify(&s, s.live, e);
+	if (status == 0)
+		status = look_at_the_others(&s, e);
 	if (status == 0)
 		log_notice("good: generation %" PRIu64, s.live);
 	site_close(&s);

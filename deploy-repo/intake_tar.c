@@ -2,7 +2,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "deploy-repo/intake.h"
+#include "deploy-repo/intake_tar.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/data/archive.h"
@@ -83,14 +83,14 @@ read_first(struct stream *s, const char *wanted, size_t max, struct buf *b,
 }
 
 static int
-take_member(struct intake *in, struct stream *s, size_t index, struct err *e)
+copy_member(struct intake *in, struct stream *s, size_t index, struct err *e)
 {
 	struct digest d;
 	struct out *o;
 	ssize_t n;
 	int at;
 
-	o = intake_file(in, index, &at, &d, e);
+	o = intake_file_open(in, index, &at, &d, e);
 	if (o == NULL)
 		return -1;
 	while ((n = unpack_read(s->tar, s->data, CHUNK, e)) > 0) {
@@ -98,18 +98,16 @@ take_member(struct intake *in, struct stream *s, size_t index, struct err *e)
 		log_progress_add((uint64_t)n);
 	}
 	if (n < 0) {
-		out_discard(o);
-		if (at >= 0)
-			close(at);
+		intake_file_discard(o, at);
 		return -1;
 	}
 	return intake_file_done(in, index, o, at, &d, e);
 }
 
 static int
-take_members(struct intake *in, struct stream *s, struct err *e)
+copy_members(struct intake *in, struct stream *s, struct err *e)
 {
-	const struct manifest *m = &in->in.manifest;
+	const struct manifest *m = &in->next.manifest;
 	const struct manifest_entry *f;
 	const char *path;
 	uint64_t size;
@@ -122,7 +120,7 @@ take_members(struct intake *in, struct stream *s, struct err *e)
 			    MANIFEST_NAME, path);
 		if (in->placed[f - m->v])
 			return err_set(e, ERR_DATA, "'%s' comes twice", path);
-		if (take_member(in, s, (size_t)(f - m->v), e) < 0)
+		if (copy_member(in, s, (size_t)(f - m->v), e) < 0)
 			return -1;
 	}
 	return status;
@@ -150,12 +148,12 @@ intake_tar(struct intake *in, int fd, struct err *e)
 	s.data = mem_alloc(CHUNK);
 	s.tar = unpack_open(UNPACK_TAR, UNPACK_PLAIN, read_stream, &s);
 	log_progress_start("taking files", 0);
-	if (read_first(&s, MANIFEST_NAME, MANIFEST_LIMIT, &in->in.text,
+	if (read_first(&s, MANIFEST_NAME, MANIFEST_LIMIT, &in->next.text,
 	    e) == 0 && read_first(&s, MANIFEST_SIGNATURE, SIGNATURE_LIMIT,
-	    &in->in.signature, e) == 0 && intake_judge(in, e) == 0)
+	    &in->next.signature, e) == 0 && intake_begin(in, e) == 0)
 		status = 0;
 	if (status == 0 && !in->is_known)
-		status = take_members(in, &s, e);
+		status = copy_members(in, &s, e);
 	if (status == 0)
 		status = drain(&s, e);
 	log_progress_end();

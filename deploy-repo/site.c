@@ -12,10 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "deploy-repo/recycle.h"
-#include "deploy-repo/switch.h"
 #include "lib/base/path.h"
 #include "lib/base/text.h"
+#include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 #include "lib/sys/sandbox.h"
@@ -54,32 +53,52 @@ find_owner(struct site *s, struct err *e)
 }
 
 static int
-enter_sandbox(const struct site *s, struct err *e)
+enter_sandbox(const struct site *s, bool for_writing, struct err *e)
 {
-	char *inbox = conf_path(s->conf, "deploy", "inbox");
 	struct strv writable = STRV_INIT;
 	int status;
 
-	strv_add(&writable, s->path);
-	strv_take(&writable, inbox);
+	if (for_writing) {
+		strv_add(&writable, s->path);
+		strv_take(&writable, conf_path(s->conf, "deploy", "inbox"));
+	}
 	status = sandbox_enter(&writable, e);
 	strv_clear(&writable);
 	return status;
 }
 
-/* Half-made generations, and links that were never exchanged. */
-static int
-remove_unfinished(const struct site *s, struct err *e)
+/* What cannot be removed does not keep us from deploying. */
+static void
+remove_unfinished(const struct site *s)
 {
 	struct strv names = STRV_INIT;
-	int status = fs_list(s->releases, &names, e);
+	struct err e = ERR_INIT;
 	size_t i;
 
-	for (i = 0; i < names.n && status == 0; i++)
-		if (path_starts_with(names.v[i], "next."))
-			status = fs_remove_tree(s->releases, names.v[i], e);
+	if (fs_remove_leftovers(s->releases, "", &e) < 0)
+		log_warning("'%s/" SITE_RELEASES "': %s", s->path, e.text);
+	(void)fs_list(s->releases, &names, &e);
+	for (i = 0; i < names.n; i++)
+		if (path_starts_with(names.v[i], SITE_NEXT) &&
+		    fs_remove_tree(s->releases, names.v[i], &e) < 0)
+			log_warning("'%s/" SITE_RELEASES "': %s", s->path,
+			    e.text);
+	if (s->inbox >= 0 && fs_remove_leftovers(s->inbox, "", &e) < 0)
+		log_warning("[deploy] inbox: %s", e.text);
 	strv_clear(&names);
-	return status;
+}
+
+static void
+open_inbox(struct site *s)
+{
+	char *path = conf_path(s->conf, "deploy", "inbox");
+	struct err e = ERR_INIT;
+
+	s->inbox = fs_open_dir(path, &e);
+	/* generations may come from archives alone */
+	if (s->inbox < 0 && e.kind != ERR_MISSING)
+		log_warning("[deploy] inbox: %s", e.text);
+	free(path);
 }
 
 static int
@@ -88,44 +107,51 @@ prepare_writing(struct site *s, struct err *e)
 	if (find_owner(s, e) < 0)
 		return -1;
 	if (mkdirat(s->root, SITE_RELEASES, 0755) < 0 && errno != EEXIST)
-		return err_sys(e, "make directory '%s/" SITE_RELEASES "'",
-		    s->path);
+		return err_sys(e, "make directory '" SITE_RELEASES "'");
 	s->releases = fs_open_subdir(s->root, SITE_RELEASES, e);
-	if (s->releases < 0 || enter_sandbox(s, e) < 0)
+	if (s->releases < 0 || enter_sandbox(s, true, e) < 0)
 		return -1;
 	s->lock = fs_lock(s->releases, "lock", e);
-	return s->lock < 0 ? -1 : remove_unfinished(s, e);
+	if (s->lock < 0)
+		return -1;
+	remove_unfinished(s);
+	return 0;
+}
+
+static int
+prepare_reading(struct site *s, struct err *e)
+{
+	if (fs_exists(s->root, SITE_RELEASES)) {
+		s->releases = fs_open_subdir(s->root, SITE_RELEASES, e);
+		if (s->releases < 0)
+			return -1;
+	}
+	return enter_sandbox(s, false, e);
 }
 
 int
 site_open(struct site *s, const struct conf *conf, bool for_writing,
     struct err *e)
 {
-	char target[SERIAL_TEXT];
+	int status;
 
 	s->conf = conf;
 	s->path = conf_path(conf, "deploy", "root");
 	s->root = fs_open_dir(s->path, e);
 	if (s->root < 0)
 		return err_wrap(e, "[deploy] root");
-	if (for_writing) {
-		if (prepare_writing(s, e) < 0)
-			return err_wrap(e, "'%s'", s->path);
-	} else if (fs_exists(s->root, SITE_RELEASES)) {
-		s->releases = fs_open_subdir(s->root, SITE_RELEASES, e);
-		if (s->releases < 0)
-			return -1;
-	}
-	if (s->releases >= 0 && fs_read_link(s->releases, SITE_CURRENT,
-	    target, sizeof(target)) && !serial_read(target, &s->live))
-		s->live = 0;
+	open_inbox(s);
+	status = for_writing ? prepare_writing(s, e) : prepare_reading(s, e);
+	if (status < 0)
+		return err_wrap(e, "'%s'", s->path);
+	s->live = site_current(s);
 	return 0;
 }
 
 void
 site_close(struct site *s)
 {
-	const int fds[] = {s->root, s->releases, s->lock};
+	const int fds[] = {s->root, s->releases, s->inbox, s->lock};
 	size_t i;
 
 	for (i = 0; i < COUNT(fds); i++)
@@ -135,6 +161,20 @@ site_close(struct site *s)
 	*s = (struct site)SITE_INIT;
 }
 
+uint64_t
+site_current(const struct site *s)
+{
+	char target[SERIAL_TEXT];
+	uint64_t serial;
+
+	if (s->releases < 0 || !fs_read_link(s->releases, SITE_CURRENT,
+	    target, sizeof(target)) || !serial_read(target, &serial))
+		return 0;
+	return serial;
+}
+
+/* ------------------------------------------------ what is kept, and how */
+
 static int
 newest_first(const void *a, const void *b)
 {
@@ -143,8 +183,9 @@ newest_first(const void *a, const void *b)
 	return *x > *y ? -1 : *x < *y;
 }
 
-int
-site_serials(const struct site *s, uint64_t **serials, size_t *n,
+/* Whatever has the name of a generation. */
+static int
+list_serials(const struct site *s, uint64_t **serials, size_t *n,
     struct err *e)
 {
 	struct strv names = STRV_INIT;
@@ -188,10 +229,14 @@ site_load(const struct site *s, uint64_t serial, struct kept *k,
 	    e) == 0)
 		status = manifest_parse(&k->manifest, buf_cstr(&k->text),
 		    k->text.n, true, MANIFEST_NAME, e);
+	if (status == 0 && k->manifest.serial != serial)
+		status = err_set(e, ERR_DATA, MANIFEST_NAME " is that of "
+		    "generation %" PRIu64, k->manifest.serial);
 	close(dir);
-	if (status < 0)
-		err_wrap(e, "generation %" PRIu64, serial);
-	return status;
+	if (status == 0)
+		return 0;
+	kept_clear(k);
+	return err_wrap(e, "generation %" PRIu64, serial);
 }
 
 void
@@ -201,6 +246,38 @@ kept_clear(struct kept *k)
 	buf_clear(&k->text);
 	buf_clear(&k->signature);
 	*k = (struct kept)KEPT_INIT;
+}
+
+int
+site_load_all(const struct site *s, struct kept **all, size_t *n,
+    struct err *e)
+{
+	struct err unreadable = ERR_INIT;
+	uint64_t *serials;
+	size_t found, i;
+	int status = list_serials(s, &serials, &found, e);
+
+	*n = 0;
+	*all = mem_zero(found, sizeof(**all));
+	for (i = 0; i < found && status == 0; i++) {
+		(*all)[*n] = (struct kept)KEPT_INIT;
+		if (site_load(s, serials[i], &(*all)[*n], &unreadable) == 0)
+			++*n;
+		else if ((status = cleanup_check(e)) == 0)
+			log_warning("%s: it is left out", unreadable.text);
+	}
+	free(serials);
+	return status;
+}
+
+void
+site_free_all(struct kept *all, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		kept_clear(&all[i]);
+	free(all);
 }
 
 struct pgp *
@@ -248,43 +325,76 @@ out:
 	return status < 0 ? err_wrap(e, "generation %" PRIu64, serial) : 0;
 }
 
+/* -------------------------------------------------------------- pruning */
+
 static int
 remove_release(const struct site *s, const char *name, bool is_dry_run,
-    bool recycle, struct err *e)
+    bool may_be_spare, struct err *e)
 {
 	log_say(is_dry_run ? LOG_NOTICE : LOG_DETAIL, "%s '%s/" SITE_RELEASES
 	    "/%s'", is_dry_run ? "dry run: would remove" : "removing", s->path,
 	    name);
-	if (is_dry_run)
+	if (is_dry_run || (may_be_spare && renameat2(s->releases, name,
+	    s->releases, SITE_SPARE, RENAME_NOREPLACE) == 0))
 		return 0;
-	return recycle ? recycle_keep(s, name, e) :
-	    fs_remove_tree(s->releases, name, e);
+	return fs_remove_tree(s->releases, name, e);
+}
+
+/*
+ * Sets *oldest to the serial of the oldest generation that stays. Those that
+ * cannot be read do not count: `keep` of them are there to go back to.
+ */
+static int
+find_oldest(const struct site *s, uint64_t *oldest, struct err *e)
+{
+	uint64_t keep = conf_number(s->conf, "deploy", "keep");
+	struct kept *all;
+	size_t n;
+	int status = site_load_all(s, &all, &n, e);
+
+	if (keep == 0)
+		keep = 1;
+	*oldest = n < keep ? 0 : all[keep - 1].manifest.serial;
+	site_free_all(all, n);
+	return status;
+}
+
+static int
+prune_generations(const struct site *s, bool all, bool is_dry_run,
+    struct err *e)
+{
+	uint64_t *serials, oldest;
+	char name[SERIAL_TEXT];
+	int status;
+	size_t n, i;
+
+	if (find_oldest(s, &oldest, e) < 0)
+		return -1;
+	status = list_serials(s, &serials, &n, e);
+	for (i = 0; i < n && status == 0; i++) {
+		if (serials[i] >= oldest || serials[i] == s->live)
+			continue;
+		snprintf(name, sizeof(name), "%" PRIu64, serials[i]);
+		status = remove_release(s, name, is_dry_run, !all, e);
+	}
+	free(serials);
+	return status;
 }
 
 int
 site_prune(const struct site *s, bool all, bool is_dry_run, struct err *e)
 {
-	uint64_t keep = conf_number(s->conf, "deploy", "keep"), *serials;
 	struct strv names = STRV_INIT;
-	char name[SERIAL_TEXT];
-	int status;
-	size_t n, i;
+	int status = prune_generations(s, all, is_dry_run, e);
+	size_t i;
 
-	if (site_serials(s, &serials, &n, e) < 0)
-		return -1;
-	status = fs_list(s->releases, &names, e);
-	for (i = keep > 0 ? (size_t)keep : 1; i < n && status == 0; i++) {
-		if (serials[i] == s->live)
-			continue;
-		snprintf(name, sizeof(name), "%" PRIu64, serials[i]);
-		status = remove_release(s, name, is_dry_run, !all, e);
-	}
-	for (i = 0; all && i < names.n && status == 0; i++)
-		if (path_starts_with(names.v[i], SWITCH_REPLACED) ||
-		    strcmp(names.v[i], RECYCLE_SPARE) == 0)
+	if (status == 0 && all)
+		status = fs_list(s->releases, &names, e);
+	for (i = 0; i < names.n && status == 0; i++)
+		if (path_starts_with(names.v[i], SITE_REPLACED) ||
+		    strcmp(names.v[i], SITE_SPARE) == 0)
 			status = remove_release(s, names.v[i], is_dry_run,
 			    false, e);
 	strv_clear(&names);
-	free(serials);
 	return status;
 }

@@ -5,7 +5,12 @@
  *	<root>/.releases/current	the link that is swapped: "<serial>"
  *	<root>/apt, rpm, gpg, ...	links through current
  *
- * A file that two generations share is one file with two names.
+ * A file that two generations share is one file with two names. Besides,
+ * .releases holds what is no generation:
+ *
+ *	next.<pid>	one on its way in; the next run removes it
+ *	spare		one that fell off the end, and becomes the next one
+ *	replaced.<n>	what stood in the root before the first deployment
  */
 #ifndef SITE_H
 #define SITE_H
@@ -23,19 +28,35 @@
 #define SITE_RELEASES ".releases"
 #define SITE_CURRENT "current"
 #define SITE_PREFIX SITE_RELEASES "/" SITE_CURRENT "/"
+#define SITE_NEXT "next."
+#define SITE_SPARE "spare"
+#define SITE_REPLACED "replaced."
 #define SERIAL_TEXT 24
 
 struct site {
 	const struct conf *conf;
 	char *path;		/* of the root */
 	int root;
-	int releases;
+	int releases;		/* -1: nothing was ever deployed */
+	int inbox;		/* [deploy] inbox; -1: there is none */
 	int lock;		/* -1: opened for reading */
 	uint64_t live;		/* 0: nothing is live */
 	uid_t owner;		/* (uid_t)-1: leave it */
 	gid_t group;
 };
-#define SITE_INIT {.root = -1, .releases = -1, .lock = -1}
+#define SITE_INIT {.root = -1, .releases = -1, .inbox = -1, .lock = -1}
+
+/*
+ * Opens the root, which must exist, .releases and the inbox, and enters the
+ * sandbox. For writing: makes .releases, takes the lock, and removes what an
+ * interrupted run has left.
+ */
+int site_open(struct site *s, const struct conf *conf, bool for_writing,
+    struct err *e);
+void site_close(struct site *s);	/* accepts what was never opened */
+
+/* The serial that the link `current` names now; 0: none. */
+uint64_t site_current(const struct site *s);
 
 /* A generation that is kept: its manifest as it lies in its directory. */
 struct kept {
@@ -45,23 +66,22 @@ struct kept {
 };
 #define KEPT_INIT {.manifest = MANIFEST_INIT}
 
-/*
- * Opens the root, which must exist, and .releases. For writing: takes the
- * lock, enters the sandbox, and removes what an interrupted run has left.
- */
-int site_open(struct site *s, const struct conf *conf, bool for_writing,
-    struct err *e);
-void site_close(struct site *s);	/* accepts what was never opened */
-
-/* The serials that are kept, newest first; then free. */
-int site_serials(const struct site *s, uint64_t **serials, size_t *n,
-    struct err *e);
-/* The directory of a generation. ERR_MISSING: it is not kept. */
-int site_open_generation(const struct site *s, uint64_t serial,
-    struct err *e);
+/* ERR_MISSING: this generation is not kept, or has lost its manifest. */
 int site_load(const struct site *s, uint64_t serial, struct kept *k,
     struct err *e);
 void kept_clear(struct kept *k);
+
+/*
+ * All generations that are kept, newest first; then site_free_all. One that
+ * cannot be read is left out, and a warning names it.
+ */
+int site_load_all(const struct site *s, struct kept **all, size_t *n,
+    struct err *e);
+void site_free_all(struct kept *all, size_t n);
+
+/* The directory of a generation. ERR_MISSING: it is not kept. */
+int site_open_generation(const struct site *s, uint64_t serial,
+    struct err *e);
 
 /* The key ring of [deploy] trusted-key. */
 struct pgp *site_trusted(const struct conf *conf, struct err *e);
@@ -70,8 +90,8 @@ int site_verify(const struct site *s, uint64_t serial, struct err *e);
 
 /*
  * Removes the generations beyond [deploy] keep, but never the live one. One
- * is set aside to be used again (recycle.h); with `all` that one goes, too,
- * and the directories that a first deployment has replaced.
+ * is set aside as the spare one; with `all` that one is removed, too, and so
+ * are the directories that a first deployment has replaced.
  */
 int site_prune(const struct site *s, bool all, bool is_dry_run,
     struct err *e);

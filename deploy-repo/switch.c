@@ -17,6 +17,7 @@
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 
+#define LIVE "LIVE"
 #define LOOK_TRIES 3
 #define LOOK_LIMIT ((size_t)16 << 20)
 
@@ -65,7 +66,7 @@ open_replaced(const struct site *s, struct undo *undo, struct err *e)
 
 	for (i = 1; undo->replaced < 0 && i < 1000; i++) {
 		snprintf(undo->replaced_name, sizeof(undo->replaced_name),
-		    SWITCH_REPLACED "%d", i);
+		    SITE_REPLACED "%d", i);
 		if (mkdirat(s->releases, undo->replaced_name, 0755) == 0)
 			undo->replaced = fs_open_subdir(s->releases,
 			    undo->replaced_name, e);
@@ -246,6 +247,44 @@ look(const struct site *s, const struct manifest *m, struct err *e)
 	return status;
 }
 
+/* ---------------------------------------------------------------- LIVE/ */
+
+static int
+replace_live(int inbox, const struct kept *k, struct err *e)
+{
+	static const char next[] = LIVE ".part";
+	int dir, status;
+
+	if (fs_remove_tree(inbox, next, e) < 0)
+		return -1;
+	if (mkdirat(inbox, next, 0755) < 0)
+		return err_sys(e, "make directory '%s'", next);
+	dir = fs_open_subdir(inbox, next, e);
+	if (dir < 0)
+		return -1;
+	status = fs_write(dir, MANIFEST_NAME, k->text.p, k->text.n, 0644, e);
+	if (status == 0)
+		status = fs_write(dir, MANIFEST_SIGNATURE, k->signature.p,
+		    k->signature.n, 0644, e);
+	close(dir);
+	if (status < 0)
+		return -1;
+	/* both files change at once */
+	if (renameat2(inbox, next, inbox, LIVE, RENAME_EXCHANGE) < 0 &&
+	    renameat(inbox, next, inbox, LIVE) < 0)
+		return err_sys(e, "rename '%s' to '" LIVE "'", next);
+	return fs_remove_tree(inbox, next, e);
+}
+
+static void
+tell_senders(const struct site *s, const struct kept *k)
+{
+	struct err e = ERR_INIT;
+
+	if (s->inbox >= 0 && replace_live(s->inbox, k, &e) < 0)
+		log_warning("[deploy] inbox: %s", e.text);
+}
+
 /* ------------------------------------------------------------ the switch */
 
 static int
@@ -260,42 +299,62 @@ set_current(const struct site *s, uint64_t serial, struct err *e)
 static void
 go_back(struct site *s, uint64_t before, struct undo *undo)
 {
+	struct kept k = KEPT_INIT;
 	struct err e = ERR_INIT;
 
 	undo_links(s, undo);
 	if (before == 0)
 		(void)unlinkat(s->releases, SITE_CURRENT, 0);
-	else if (set_current(s, before, &e) < 0)
+	else if (site_current(s) != before && set_current(s, before, &e) < 0)
 		log_error("cannot go back to generation %" PRIu64 ": %s",
 		    before, e.text);
 	s->live = before;
+	if (before != 0 && site_load(s, before, &k, &e) == 0)
+		tell_senders(s, &k);
+	kept_clear(&k);
+}
+
+/* It is public: what fails now is only worth a warning. */
+static void
+settle(const struct site *s, const struct kept *k, const struct strv *names)
+{
+	struct err e = ERR_INIT;
+
+	if (remove_old_links(s, names, &e) < 0)
+		log_warning("'%s': %s", s->path, e.text);
+	tell_senders(s, k);
 }
 
 int
-switch_to(struct site *s, const struct manifest *m, struct err *e)
+switch_to(struct site *s, const struct kept *k, struct err *e)
 {
 	struct undo undo = {.replaced = -1};
 	struct strv names = STRV_INIT;
-	uint64_t before = s->live;
+	uint64_t before = s->live, serial = k->manifest.serial;
 	int status;
 
-	top_names(m, &names);
-	/* The last moment at which a signal stops it. */
-	status = cleanup_check(e);
-	if (status == 0)
-		status = set_current(s, m->serial, e);
+	/* the last moment at which a signal stops it */
+	if (cleanup_check(e) < 0)
+		return -1;
+	top_names(&k->manifest, &names);
+	if (serial < before)
+		tell_senders(s, k);
+	status = set_current(s, serial, e);
 	if (status == 0) {
-		s->live = m->serial;
+		s->live = serial;
 		status = place_links(s, &names, &undo, e);
-		if (status == 0)
-			status = look(s, m, e);
-		if (status < 0) {
-			go_back(s, before, &undo);
-			err_wrap(e, "swapped back");
-		} else {
-			status = remove_old_links(s, &names, e);
-		}
 	}
+	if (status == 0)
+		status = look(s, &k->manifest, e);
+	if (status < 0 && e->kind != ERR_SIGNAL) {
+		go_back(s, before, &undo);
+		err_wrap(e, "swapped back");
+	} else {
+		settle(s, k, &names);
+	}
+	if (status < 0 && e->kind == ERR_SIGNAL)
+		err_wrap(e, "generation %" PRIu64 " is live, but what the web "
+		    "server makes of it was not looked at to the end", serial);
 	undo_clear(&undo);
 	strv_clear(&names);
 	return status;

@@ -1,6 +1,6 @@
 /*
- * The atomic step: which generation is live, and the names in the root that
- * lead to it.
+ * The atomic step: which generation is live, the names in the root that lead
+ * to it, and what senders are told of it.
  */
 #ifndef SWITCH_H
 #define SWITCH_H
@@ -8,17 +8,18 @@
 #include "deploy-repo/site.h"
 
 /*
- * What a first deployment replaced lies in <root>/.releases/replaced.N/.
- */
-#define SWITCH_REPLACED "replaced."
-
-/*
  * Makes a kept generation live: swaps the link, sees to the names in the root
  * (plain directories are exchanged for links, without a moment in which they
  * are missing), then looks through [deploy] url at what the world now gets.
  * If that is not the new generation, everything is swapped back: ERR_PROTOCOL
- * for other content, ERR_AGAIN if the server does not answer.
+ * for other content, ERR_AGAIN if the server does not answer. After a signal
+ * during the look (ERR_SIGNAL) the generation stays live: clients may have
+ * seen it.
+ *
+ * The manifest of what is live then lies in the inbox, for senders: LIVE/
+ * SHA256SUMS and SHA256SUMS.asc. At no moment is it that of a later generation
+ * than the live one. A failure to leave it there is only warned of.
  */
-int switch_to(struct site *s, const struct manifest *m, struct err *e);
+int switch_to(struct site *s, const struct kept *k, struct err *e);
 
 #endif

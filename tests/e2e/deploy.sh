@@ -466,4 +466,68 @@ test_the_spare_generation_is_used_again() {
     [ "$(cut -f1 out | tr '\n' ' ')" = '6 5 ' ] || die "$(cat out)"
 }
 
+# What an older version left when it was killed, or a disk has lost.
+test_a_generation_that_cannot_be_read_is_left_out() {
+    local i left_out='generation 2: open .SHA256SUMS.: No such file.*left out'
+    for i in 1 2 3 4 5; do
+        make_release p 0.$i
+        must dist build -r v0.$i --from p
+        rm -r p
+        must dist export; mv out $i.tar
+    done
+    for i in 1 2 3; do must deploy - <$i.tar; done
+    rm srv/.releases/2/SHA256SUMS
+    expect 0 "$left_out" deploy list
+    [ "$(cut -f1,6 out | tr '\n\t' ' .')" = '3.live 1. ' ] || die "$(cat out)"
+    must deploy status
+    expect 0 "$left_out" deploy verify
+    # needs the files of those that are kept
+    mkdir inbox/generation.4.x
+    tar -C inbox/generation.4.x -xf 4.tar
+    rm -r inbox/generation.4.x/apt/dists/stable/main/binary-*/by-hash
+    expect 0 "$left_out" deploy
+    [ "$(live)" = 4 ] || die "$(live)"
+    must deploy rollback 3
+    expect 0 "$left_out" deploy rollback
+    [ "$(live)" = 1 ] || die "went back to $(live)"
+    expect 66 'generation 2: open' deploy rollback 2
+    # 4, 3 and 1 are three that can be gone back to
+    must deploy - <4.tar
+    expect 0 "$left_out" deploy -o deploy.keep=3 prune
+    [ -e srv/.releases/1 ] || die "2 counts as one that is kept"
+    expect 0 "$left_out" deploy -o deploy.keep=3 - <5.tar
+    [ "$(ls srv/.releases | tr '\n' ' ')" = '3 4 5 current lock spare ' ] ||
+        die "$(ls srv/.releases)"
+    must deploy verify
+}
+
+# One of these comes again, and is made again, even while it is live.
+test_a_generation_that_cannot_be_read_is_replaced() {
+    two_generations
+    must deploy - <1.tar
+    must deploy - <2.tar
+    rm srv/.releases/1/SHA256SUMS.asc
+    expect 0 'generation 1: .*it is made again' deploy --allow-older - <1.tar
+    must deploy verify
+    must deploy - <2.tar
+    truncate -s 100 srv/.releases/2/SHA256SUMS
+    expect 0 'generation 2: SHA256SUMS' deploy status
+    grep -qx "$(printf 'live\t2')" out || die "$(cat out)"
+    expect 65 'generation 2: SHA256SUMS' deploy verify
+    expect 65 'generation 2: SHA256SUMS' deploy
+    expect 0 'generation 2: .*it is made again' deploy - <2.tar
+    must deploy verify
+    must deploy list
+    [ "$(cut -f1,6 out | tr '\n\t' ' .')" = '2.live 1. ' ] || die "$(cat out)"
+    # a later one finds nothing in the live one that it could use
+    cp srv/.releases/1/SHA256SUMS srv/.releases/2/
+    must dist refresh
+    must dist export; mv out 3.tar
+    expect 0 'generation 2: SHA256SUMS is that of generation 1: nothing is taken' \
+        deploy - <3.tar
+    must deploy verify
+    [ "$(ls -A srv/.releases | tr '\n' ' ')" = '1 2 3 current lock ' ] ||
+        die "$(ls -A srv/.releases)"
+}
+
 run_tests

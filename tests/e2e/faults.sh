@@ -148,6 +148,81 @@ test_a_damaged_file_is_healed() {
     must deploy verify
 }
 
+# with_fault INJECTION CALL SERIAL COMMAND...: CALL fails, or brings a signal,
+# at a file of that generation, however it is named.
+FILE=apt/pool/stable/main/veilid-cli_0.3.4_amd64.deb
+with_fault() {
+    local injection=$1 call=$2 serial=$3
+    shift 3
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -o calls -P "$FILE" \
+        -P "$serial/$FILE" -P "$T/srv/.releases/$serial/$FILE" -e trace="$call" \
+        -e inject="$call:$injection" "$BUILD/bin/deploy-repo" -c conf "$@"
+}
+
+# While the live generation's files are compared with what is sent: only a
+# file with another hash is damaged.
+test_what_keeps_us_from_hashing_is_no_damage() {
+    command -v strace >/dev/null || { echo '# skip strace is not installed'; return; }
+    make_release p 0.3.4
+    publish v0.3.4 p
+    must dist refresh
+    must dist export; mv out 2.tar
+    cp -a srv base
+    expect 143 'interrupted \(Terminated\)' with_fault signal=TERM read 1 - <2.tar
+    ! grep -q damaged err || die "$(cat err)"
+    [ "$(readlink srv/.releases/current)" = 1 ] || die "went on"
+    # the copy that was sent is good, and takes its place
+    expect 0 "read '1/$FILE': Input/output error: taking the copy" \
+        with_fault error=EIO read 1 - <2.tar
+    ! grep -q damaged err || die "$(cat err)"
+    must deploy verify
+    rm -r srv && cp -a base srv
+    expect 0 "open '1/$FILE': Too many open files: taking the copy" \
+        with_fault error=EMFILE openat2 1 - <2.tar
+    ! grep -q damaged err || die "$(cat err)"
+    must deploy verify
+    # in verify there is no other copy
+    expect 74 "read '$FILE': Input/output error" with_fault error=EIO read 2 verify
+    expect 74 "open '$FILE': Too many open files" with_fault error=EMFILE openat2 2 verify
+    expect 143 'interrupted' with_fault signal=TERM read 2 verify
+}
+
+# A web server that takes a request and does not answer.
+test_a_signal_during_the_look_leaves_it_live() {
+    make_release p 0.3.4
+    make_release q 0.3.5
+    publish v0.3.4 p
+    must dist build -r v0.3.5 --from q
+    must dist export; mv out 2.tar
+    python3 -c "
+import socket, time
+s = socket.create_server(('127.0.0.1', 0))
+print(s.getsockname()[1], flush=True)
+c = s.accept()[0]
+c.recv(1)
+open('$T/asked', 'w').close()
+time.sleep(600)" >port &
+    PIDS+=($!)
+    while [ ! -s port ]; do sleep 0.1; done
+    "$BUILD/bin/deploy-repo" -c conf -o "deploy.url=http://127.0.0.1:$(cat port)" \
+        - <2.tar >out 2>err &
+    local pid=$! status
+    PIDS+=("$pid")
+    while [ ! -e asked ] && kill -0 $pid 2>/dev/null; do sleep 0.1; done
+    kill -TERM $pid
+    wait $pid
+    status=$?
+    [ $status = 143 ] || die "status $status: $(cat err)"
+    grep -q 'generation 2 is live, but.* not looked at.*interrupted (Terminated)' err ||
+        die "$(cat err)"
+    [ "$(readlink srv/.releases/current)" = 2 ] || die "swapped back"
+    cmp inbox/LIVE/SHA256SUMS srv/SHA256SUMS || die "senders are told otherwise"
+    must deploy verify
+    # the next run looks
+    expect 75 'swapped back' deploy -o deploy.url=http://127.0.0.1:9 - <2.tar
+    must deploy - <2.tar
+}
+
 # small_disk SIZE: an own tmpfs at $T/full.
 small_disk() {
     mkdir -p "$T/full"
