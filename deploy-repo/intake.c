@@ -13,6 +13,7 @@
 #include "lib/base/hashset.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
+#include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"

@@ -50,6 +50,7 @@ main(int argc, char **argv)
 		.options = table,
 		.verbs = verbs,
 		.without_verb = &deploy,
+		.writers = "deploy rollback prune",
 	};
 
 	return tool_main(&tool, argc, argv);

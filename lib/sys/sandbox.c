@@ -28,6 +28,8 @@ static const uint64_t writing =
     LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_MAKE_SYM |
     LANDLOCK_ACCESS_FS_REFER;
 
+static bool is_entered;
+
 static int
 allow(int rules, const char *path, uint64_t access, struct err *e)
 {
@@ -91,5 +93,12 @@ sandbox_enter(const struct strv *writable, struct err *e)
 	if (setrlimit(RLIMIT_DATA, &limit) < 0 && errno != EPERM)
 		return err_sys(e, "bound the memory");
 #endif
-	return restrict_writing(writable, e);
+	is_entered = restrict_writing(writable, e) == 0;
+	return is_entered ? 0 : -1;
+}
+
+bool
+sandbox_is_entered(void)
+{
+	return is_entered;
 }

@@ -5,6 +5,8 @@
 #ifndef LIB_SYS_SANDBOX_H
 #define LIB_SYS_SANDBOX_H
 
+#include <stdbool.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 
@@ -15,5 +17,8 @@
  * skipped. With -v it is said where Landlock is absent.
  */
 int sandbox_enter(const struct strv *writable, struct err *e);
+
+/* True once sandbox_enter has succeeded, whatever the kernel has of it. */
+bool sandbox_is_entered(void);
 
 #endif
