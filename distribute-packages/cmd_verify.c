@@ -22,7 +22,7 @@ read_trusted(const struct conf *conf, const struct tree *t, struct buf *keys,
 
 	if (path == NULL) {
 		path = keys_public_path(conf, "");
-		status = tree_map(t, path, &map, e);
+		status = tree_map_most(t, path, PGP_KEY_LIMIT, &map, e);
 		if (status == 0) {
 			log_notice("[deploy] trusted-key is not set: checking "
 			    "with the tree's own %s", path);

@@ -9,8 +9,6 @@
 #include "lib/tree/manifest.h"
 #include "scp-to-orchestrator/packages.h"
 
-#define MANY 10000	/* files on one command line */
-
 static struct {
 	const char *build;
 	const char *release;
@@ -121,6 +119,9 @@ send_packages(const struct tool_call *call, struct err *e)
 	int status = packages_read(&c, call->conf, call->args, call->n_args,
 	    options.release, options.build, e);
 
+	if (status == 0 && c.n > MANIFEST_DROP_FILES)
+		status = err_set(e, ERR_USAGE, "a drop takes %zu packages, "
+		    "and these are %zu", MANIFEST_DROP_FILES, c.n);
 	if (status == 0)
 		status = upload(call, &c, e);
 	if (status == 0)
@@ -134,7 +135,8 @@ main(int argc, char **argv)
 {
 	static const struct tool_verb none[] = {{0}};
 	static const struct tool_verb verb = {
-		"send", "[FILE|DIR|-]...", "", 0, MANY, send_packages,
+		"send", "[FILE|DIR|-]...", "", 0,
+		MANIFEST_DROP_FILES, send_packages,
 	};
 	static const struct tool tool = {
 		.name = "scp-to-orchestrator",

@@ -32,6 +32,11 @@ kind_of_errno(int code)
 	case ELOOP:
 	case EXDEV:	/* from openat2: the path leaves its directory */
 		return ERR_REFUSED;
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ENOBUFS:
+		return ERR_RESOURCE;
 	case EEXIST:
 	case EROFS:
 		return ERR_CREATE;
@@ -74,8 +79,8 @@ rank(enum err_kind kind)
 {
 	static const enum err_kind order[] = {
 		ERR_NONE, ERR_AGAIN, ERR_UNAVAILABLE, ERR_PROTOCOL, ERR_MISSING,
-		ERR_CREATE, ERR_IO, ERR_USAGE, ERR_CONFIG, ERR_DATA,
-		ERR_REFUSED, ERR_BUG, ERR_SIGNAL,
+		ERR_CREATE, ERR_IO, ERR_RESOURCE, ERR_USAGE, ERR_CONFIG,
+		ERR_DATA, ERR_REFUSED, ERR_BUG, ERR_SIGNAL,
 	};
 	int i;
 

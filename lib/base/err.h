@@ -23,6 +23,7 @@ enum err_kind {
 	ERR_MISSING = EX_NOINPUT,
 	ERR_UNAVAILABLE = EX_UNAVAILABLE, /* not reachable, or no for good */
 	ERR_BUG = EX_SOFTWARE,
+	ERR_RESOURCE = EX_OSERR,          /* out of memory, descriptors, ... */
 	ERR_CREATE = EX_CANTCREAT,
 	ERR_IO = EX_IOERR,
 	ERR_AGAIN = EX_TEMPFAIL,          /* the same call may succeed later */

@@ -18,7 +18,7 @@ static void
 die_no_memory(void)
 {
 	fputs("out of memory\n", stderr);
-	_Exit(EX_SOFTWARE);
+	_Exit(EX_OSERR);
 }
 
 void *

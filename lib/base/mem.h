@@ -1,6 +1,6 @@
 /*
  * Memory that is there or the program is not: every function here returns
- * memory or ends the process with status 70 after one line on stderr.
+ * memory or ends the process with status 71 after one line on stderr.
  *
  * An arena hands out many small pieces that are freed together: the names
  * and fields of ten thousand packages. ARENA_INIT, arena_*, arena_clear.

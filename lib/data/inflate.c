@@ -1,13 +1,23 @@
 #include "lib/data/inflate.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <zlib.h>
 
 #include "lib/base/mem.h"
 
 #define CHUNK ((size_t)128 << 10)
 #define GZIP_WINDOW (MAX_WBITS + 16)	/* zlib.h: +16 is gzip framing */
+
+/* zlib allocates its window at the first byte: the data are not to blame. */
+static int
+no_memory(struct err *e)
+{
+	return err_set(e, ERR_RESOURCE, "unpack gzip data: %s",
+	    strerror(ENOMEM));
+}
 
 /* --------------------------------------------------- gzip, as it comes */
 
@@ -63,6 +73,8 @@ gunzip_step(struct gunzip *g, struct err *e)
 		abort();
 	g->is_within = true;
 	status = inflate(&g->z, Z_NO_FLUSH);
+	if (status == Z_MEM_ERROR)
+		return no_memory(e);
 	if (status != Z_OK && status != Z_STREAM_END)
 		return err_set(e, ERR_DATA, "damaged gzip data");
 	g->is_within = status != Z_STREAM_END;
@@ -96,41 +108,37 @@ int
 gunzip_whole(const void *data, size_t n, size_t max,
     int (*sink)(const void *, size_t, void *), void *arg, struct err *e)
 {
-	unsigned char *chunk = mem_alloc(CHUNK);
 	z_stream z = {.next_in = (unsigned char *)(uintptr_t)data,
 	    .avail_in = (uInt)n};
+	bool is_too_much = false, is_stopped = false;
+	unsigned char *chunk;
 	size_t got, total = 0;
-	int status = Z_DATA_ERROR;
+	int status = Z_OK;
 
-	if (n > UINT32_MAX || inflateInit2(&z, GZIP_WINDOW) != Z_OK) {
-		free(chunk);
+	if (n > UINT32_MAX)
 		return err_set(e, ERR_DATA, "not a gzip file of usual size");
-	}
-	do {
+	if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
+		return no_memory(e);
+	chunk = mem_alloc(CHUNK);
+	while (status == Z_OK && !is_too_much && !is_stopped) {
 		z.next_out = chunk;
 		z.avail_out = CHUNK;
 		status = inflate(&z, Z_NO_FLUSH);
-		if (status != Z_OK && status != Z_STREAM_END)
-			break;
 		got = CHUNK - z.avail_out;
-		if (got > max - total) {
-			status = Z_MEM_ERROR;
-			break;
-		}
+		is_too_much = got > max - total;
 		total += got;
-		if (sink(chunk, got, arg) < 0) {
-			status = Z_ERRNO;
-			break;
-		}
-	} while (status != Z_STREAM_END);
-	if (status == Z_STREAM_END && z.avail_in > 0)
-		status = Z_DATA_ERROR;	/* something follows the stream */
+		if (!is_too_much && (status == Z_OK || status == Z_STREAM_END))
+			is_stopped = sink(chunk, got, arg) < 0;
+	}
 	inflateEnd(&z);
 	free(chunk);
-	if (status == Z_MEM_ERROR)
+	if (is_too_much)
 		return err_set(e, ERR_DATA, "unpacks to more than %zu bytes",
 		    max);
-	if (status != Z_STREAM_END)
+	if (status == Z_MEM_ERROR)
+		return no_memory(e);
+	/* something may follow the stream */
+	if (is_stopped || status != Z_STREAM_END || z.avail_in > 0)
 		return err_set(e, ERR_DATA, "damaged gzip data");
 	return 0;
 }

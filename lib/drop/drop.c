@@ -100,7 +100,7 @@ drop_open_packages(int inbox, const char *name, struct manifest *m,
 
 	if (dir < 0)
 		return -1;
-	if (fs_read(dir, MANIFEST_NAME, MANIFEST_LIMIT, &text, e) < 0 ||
+	if (fs_read(dir, MANIFEST_NAME, MANIFEST_DROP_LIMIT, &text, e) < 0 ||
 	    manifest_parse(m, buf_cstr(&text), text.n, false, MANIFEST_NAME,
 	    e) < 0 || check_listed(dir, m, e) < 0) {
 		err_wrap(e, "drop '%s'", name);

@@ -85,6 +85,9 @@ job_log_remedy(enum err_kind kind)
 	case ERR_IO:
 		return "free space or correct the permissions where the "
 		    "message says, then run this job again";
+	case ERR_RESOURCE:
+		return "give this machine, or the user of the job, more of "
+		    "what has run out, then run this job again";
 	case ERR_PROTOCOL:
 		return "find out what answers at that address, then run this "
 		    "job again";

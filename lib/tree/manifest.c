@@ -89,6 +89,9 @@ parse_entry(struct manifest *m, const char **p, const char *end,
 	uint8_t sha256[HASH_SIZE];
 	char *path;
 
+	if (!is_tree && m->n == MANIFEST_DROP_FILES)
+		return err_set(e, ERR_DATA, "%s: lists more than %zu files",
+		    what, MANIFEST_DROP_FILES);
 	if (newline == NULL || newline - *p <= ENTRY_PREFIX ||
 	    newline - *p > ENTRY_PREFIX + PATH_LIMIT ||
 	    !hash_parse(*p, sha256) ||

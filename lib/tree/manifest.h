@@ -24,7 +24,13 @@
 
 #define MANIFEST_NAME "SHA256SUMS"
 #define MANIFEST_SIGNATURE "SHA256SUMS.asc"
-#define MANIFEST_LIMIT ((size_t)256 << 20)	/* largest accepted, bytes */
+#define MANIFEST_LIMIT ((size_t)256 << 20)	/* largest of a tree, bytes */
+/*
+ * A drop has the packages of one build, usually a handful: so many are
+ * accepted, and bytes for as many lines with the longest file name there is.
+ */
+#define MANIFEST_DROP_FILES ((size_t)10000)
+#define MANIFEST_DROP_LIMIT (MANIFEST_DROP_FILES * (2 * HASH_SIZE + 258))
 #define SIGNATURE_LIMIT ((size_t)64 << 10)
 
 struct manifest_entry {
@@ -49,7 +55,8 @@ struct manifest {
 /*
  * Reads a manifest that may be hostile: safe paths, sorted, none twice and
  * none the directory of another, at least one file. `what` is for messages.
- * A tree's manifest (is_tree) has the comment lines, a drop's has none.
+ * A tree's manifest (is_tree) has the comment lines, a drop's has none,
+ * and at most MANIFEST_DROP_FILES files.
  */
 int manifest_parse(struct manifest *m, const char *text, size_t n,
     bool is_tree, const char *what, struct err *e);

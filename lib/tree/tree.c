@@ -1,5 +1,6 @@
 #include "lib/tree/tree.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -26,6 +27,12 @@ tree_is_known(const struct tree *t, const struct manifest_entry *f)
 	return same != NULL && hash_equal(same->sha256, f->sha256);
 }
 
+static int
+is_lost(const struct manifest_entry *f, struct err *e)
+{
+	return err_set(e, ERR_DATA, "'%s' is listed, but not there", f->path);
+}
+
 int
 tree_open(const struct tree *t, const struct manifest_entry *f,
     struct err *e)
@@ -34,7 +41,7 @@ tree_open(const struct tree *t, const struct manifest_entry *f,
 	int fd = fs_open(t->dir, stored_name(t, f, hex), e);
 
 	if (fd < 0 && e->kind == ERR_MISSING)
-		err_set(e, ERR_DATA, "'%s' is listed, but not there", f->path);
+		is_lost(f, e);
 	return fd;
 }
 
@@ -46,9 +53,11 @@ tree_size(const struct tree *t, const struct manifest_entry *f,
 	struct stat st;
 
 	if (fstatat(t->dir, stored_name(t, f, hex), &st,
-	    AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode))
-		return err_set(e, ERR_DATA, "'%s' is listed, but not there",
-		    f->path);
+	    AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR ?
+		    is_lost(f, e) : err_sys(e, "look at '%s'", f->path);
+	if (!S_ISREG(st.st_mode))
+		return is_lost(f, e);
 	*size = (uint64_t)st.st_size;
 	return 0;
 }
@@ -56,6 +65,13 @@ tree_size(const struct tree *t, const struct manifest_entry *f,
 int
 tree_map(const struct tree *t, const char *path, struct fs_map *map,
     struct err *e)
+{
+	return tree_map_most(t, path, SIZE_MAX, map, e);
+}
+
+int
+tree_map_most(const struct tree *t, const char *path, size_t max,
+    struct fs_map *map, struct err *e)
 {
 	const struct manifest_entry *f = manifest_find(t->manifest, path);
 	int fd, status;
@@ -69,6 +85,13 @@ tree_map(const struct tree *t, const char *path, struct fs_map *map,
 		return -1;
 	status = fs_map_fd(fd, path, map, e);
 	close(fd);
+	if (status == 0 && map->n > max) {
+		err_set(e, ERR_DATA, "'%s' has %zu bytes, allowed are %zu",
+		    path, map->n, max);
+		fs_unmap(map);
+		*map = (struct fs_map){"", 0};
+		status = -1;
+	}
 	return status;
 }
 

@@ -31,9 +31,14 @@ int tree_open(const struct tree *t, const struct manifest_entry *f,
     struct err *e);
 int tree_size(const struct tree *t, const struct manifest_entry *f,
     uint64_t *size, struct err *e);
-/* The whole file as memory; then fs_unmap. Only for files that are ours. */
+/*
+ * The whole file as memory; then fs_unmap. Only for files that nobody else can
+ * shorten meanwhile. tree_map_most: ERR_DATA where it has more than max bytes.
+ */
 int tree_map(const struct tree *t, const char *path, struct fs_map *map,
     struct err *e);
+int tree_map_most(const struct tree *t, const char *path, size_t max,
+    struct fs_map *map, struct err *e);
 
 /* Every file is there and has its hash. Each failure is reported. */
 int tree_check_hashes(const struct tree *t, struct err *e);

@@ -13,7 +13,8 @@
 #include "lib/tree/tree.h"
 
 #define CLOCK_SLACK 10	/* what apt allows a Date to be ahead, seconds */
-#define INDEX_LIMIT ((size_t)1 << 30)
+#define INDEX_LIMIT ((size_t)1 << 30)	/* plain, and unpacked */
+#define RELEASE_LIMIT ((size_t)16 << 20)	/* InRelease, too */
 
 /* What the checks of one suite share. */
 struct suite_check {
@@ -181,7 +182,7 @@ check_content(const struct suite_check *c, const char *file,
 {
 	struct fs_map map;
 	uint64_t listed;
-	int status = tree_map(c->tree, path, &map, e);
+	int status = tree_map_most(c->tree, path, INDEX_LIMIT, &map, e);
 
 	if (status < 0)
 		return -1;
@@ -327,7 +328,7 @@ check_clear(const struct suite_check *c, struct err *e)
 	struct buf plain = BUF_INIT;
 	struct fs_map message;
 	char *path = mem_format("apt/dists/%s/InRelease", c->name);
-	int status = tree_map(c->tree, path, &message, e);
+	int status = tree_map_most(c->tree, path, RELEASE_LIMIT, &message, e);
 
 	if (status == 0)
 		status = pgp_verify_clear(c->trusted, message.p, message.n,
@@ -346,7 +347,8 @@ check_detached(const struct suite_check *c, struct err *e)
 {
 	struct fs_map signature;
 	char *path = mem_format("apt/dists/%s/Release.gpg", c->name);
-	int status = tree_map(c->tree, path, &signature, e);
+	int status = tree_map_most(c->tree, path, SIGNATURE_LIMIT, &signature,
+	    e);
 
 	if (status == 0)
 		status = pgp_verify(c->trusted, c->release.p, c->release.n,
@@ -379,7 +381,7 @@ check_suite(const struct tree *t, struct pgp *trusted, int64_t now,
 	struct suite_check c = {.tree = t, .trusted = trusted, .now = now,
 	    .name = name};
 	char *path = mem_format("apt/dists/%s/Release", name);
-	int status = tree_map(t, path, &c.release, e);
+	int status = tree_map_most(t, path, RELEASE_LIMIT, &c.release, e);
 
 	if (status == 0)
 		status = par_each(3, check_part, &c, e);

@@ -22,6 +22,7 @@
 #include "lib/tree/tree.h"
 
 #define CLOCK_SLACK 10	/* what a revision may be ahead, seconds */
+#define REPOMD_LIMIT ((size_t)1 << 20)	/* REPOMD_FILES files */
 #define INDEX_LIMIT ((size_t)1 << 30)	/* unpacked */
 #define PRIMARY_LIMIT ((size_t)256 << 20)	/* the same: it is kept */
 #define ELEMENT_LIMIT ((size_t)32 << 20)	/* one package in a list */
@@ -290,7 +291,7 @@ check_data(size_t i, void *arg, struct err *e)
 	if (!hash_equal(f->sha256, entry->sha256))
 		return err_set(e, ERR_DATA, "'%s' is not the file that "
 		    "repomd.xml lists", entry->path);
-	if (tree_map(c->tree, entry->path, &map, e) < 0)
+	if (tree_map_most(c->tree, entry->path, INDEX_LIMIT, &map, e) < 0)
 		return -1;
 	status = check_content(c, f, &map, e);
 	fs_unmap(&map);
@@ -512,10 +513,9 @@ check_signature(const struct repository_check *c, struct err *e)
 	char *path = mem_format("%s/repodata/repomd.xml.asc", c->dir);
 	struct buf packets = BUF_INIT;
 	struct fs_map map;
-	int status = tree_map(c->tree, path, &map, e);
+	int status = tree_map_most(c->tree, path, SIGNATURE_LIMIT, &map, e);
 
-	if (status == 0 && (map.n > SIGNATURE_LIMIT ||
-	    !pgp_read_armour(map.p, map.n, &packets)))
+	if (status == 0 && !pgp_read_armour(map.p, map.n, &packets))
 		status = err_set(e, ERR_REFUSED, "'%s' is not an armoured "
 		    "signature", path);
 	/* librepo through librpm refuses more */
@@ -571,7 +571,7 @@ check_repository(const struct tree *t, struct pgp *trusted, int64_t now,
 	    strlen("/repodata/repomd.xml"));
 	struct repository_check c = {.tree = t, .trusted = trusted,
 	    .now = now, .dir = dir, .is_known = tree_is_known(t, f)};
-	int status = tree_map(t, f->path, &c.repomd, e);
+	int status = tree_map_most(t, f->path, REPOMD_LIMIT, &c.repomd, e);
 	size_t i;
 
 	if (status == 0)

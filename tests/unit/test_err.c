@@ -96,6 +96,7 @@ kinds_are_exit_statuses(void **state)
 	assert_int_equal(ERR_MISSING, 66);
 	assert_int_equal(ERR_UNAVAILABLE, 69);
 	assert_int_equal(ERR_BUG, 70);
+	assert_int_equal(ERR_RESOURCE, 71);
 	assert_int_equal(ERR_CREATE, 73);
 	assert_int_equal(ERR_IO, 74);
 	assert_int_equal(ERR_AGAIN, 75);

@@ -497,12 +497,57 @@ cut_texts_are_refused(void **state)
 	}
 }
 
+/* A drop of n files whose names have 255 characters. */
+static void
+write_drop(struct buf *text, size_t n)
+{
+	size_t i;
+
+	text->n = 0;
+	for (i = 0; i < n; i++)
+		buf_addf(text, H0 "  %0251zu.deb\n", i);
+}
+
+/*
+ * A build machine is not trusted: what it lists may not cost the orchestrator
+ * the memory of a whole tree.
+ */
+static void
+a_drop_lists_so_many_files(void **state)
+{
+	struct manifest m = MANIFEST_INIT;
+	struct buf text = BUF_INIT;
+	struct err e = ERR_INIT;
+	int dir;
+
+	(void)state;
+	write_drop(&text, MANIFEST_DROP_FILES);
+	assert_int_equal(text.n, MANIFEST_DROP_LIMIT);
+	assert_int_equal(parse(text.p, text.n, false, &m, &e), 0);
+	assert_int_equal(m.n, MANIFEST_DROP_FILES);
+	manifest_clear(&m);
+	write_drop(&text, MANIFEST_DROP_FILES + 1);
+	check_refused(text.p, text.n, false, "lists more than 10000 files",
+	    __LINE__);
+	/* a tree may have more */
+	text.n = 0;
+	buf_str(&text, HEAD);
+	for (dir = 0; dir < 11; dir++)
+		for (size_t i = 0; i < 1000; i++)
+			buf_addf(&text, H0 "  %02d/%03zu.deb\n", dir, i);
+	assert_int_equal(parse(text.p, text.n, true, &m, &e), 0);
+	assert_int_equal(m.n, 11000);
+	manifest_clear(&m);
+	buf_clear(&text);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_a_drop),
 		cmocka_unit_test(reads_a_tree),
+		cmocka_unit_test(a_drop_lists_so_many_files),
 		cmocka_unit_test(what_is_written_is_read_again),
 		cmocka_unit_test(written_behind_other_text),
 		cmocka_unit_test(sha256sum_agrees),

@@ -112,7 +112,7 @@ arena_too_much(void *arg)
 }
 
 static void
-no_memory_ends_the_process_with_70(void **state)
+no_memory_ends_the_process_with_71(void **state)
 {
 	static int (*const parts[])(void *) = {
 		alloc_too_much, zero_too_much, resize_too_much, grow_too_much,
@@ -127,7 +127,7 @@ no_memory_ends_the_process_with_70(void **state)
 		saved = mute_stderr("stderr");
 		status = in_child(parts[i], NULL);
 		unmute_stderr(saved);
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != 70)
+		if (!WIFEXITED(status) || WEXITSTATUS(status) != 71)
 			fail_msg("part %zu: status %x", i, (unsigned)status);
 		buf_clear(&text);
 		get("stderr", &text);
@@ -371,7 +371,7 @@ main(void)
 		cmocka_unit_test(memory_of_no_size_is_memory),
 		cmocka_unit_test(copies_and_formats),
 		cmocka_unit_test(capacity_doubles),
-		cmocka_unit_test(no_memory_ends_the_process_with_70),
+		cmocka_unit_test(no_memory_ends_the_process_with_71),
 		cmocka_unit_test(arena_gives_pieces_of_all_sizes),
 		cmocka_unit_test(arena_strings),
 		cmocka_unit_test(buf_grows),
