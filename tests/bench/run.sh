@@ -38,14 +38,16 @@ generations=5	# that deploy-repo keeps
 
 here=$(cd "$(dirname "$0")" && pwd)
 bin=$(cd "$build/bin" && pwd)
+# shellcheck source=tests/e2e/begin.sh
+. "$here/../e2e/begin.sh"
 work=$(mktemp -d "${TMPDIR:-/tmp}/vb.XXXXXX")
 chattr +T "$work" 2>/dev/null || true	# spread what is made in it
 export GNUPGHOME=$work/g LC_ALL=C
 unset VEILID_CICD_CONF CI_COMMIT_TAG IS_NIGHTLY SOURCE_DATE_EPOCH
 
-pids=()
+PIDS=()
 finish() {
-    [ ${#pids[@]} = 0 ] || kill "${pids[@]}" 2>/dev/null || true
+    [ ${#PIDS[@]} = 0 ] || kill "${PIDS[@]}" 2>/dev/null || true
     gpgconf --homedir "$GNUPGHOME" --kill all 2>/dev/null || true
     rm -rf "$work"
 }

@@ -47,27 +47,29 @@ declare -A port
 sshd_start() {
     local name=$1
     shift
-    port[$name]=$((20000 + RANDOM % 12000))
-    printf '%s\n' "Port ${port[$name]}" 'ListenAddress 127.0.0.1' \
+    on_a_port sshd_try "$name" "$@" || die "no sshd: $(cat "$ssh_dir/$name.log")"
+    port[$name]=$PORT
+    known "$PORT"
+}
+
+sshd_try() {
+    local name=$1
+    shift
+    printf '%s\n' "Port $PORT" 'ListenAddress 127.0.0.1' \
         "HostKey $ssh_dir/host" "AuthorizedKeysFile $ssh_dir/id.pub" \
         'StrictModes no' 'UsePAM no' 'PermitRootLogin yes' 'PidFile none' \
         'Subsystem sftp internal-sftp' "$@" >"$ssh_dir/sshd.$name"
-    /usr/sbin/sshd -f "$ssh_dir/sshd.$name" -D -e 2>"$ssh_dir/$name.log" &
-    pids+=($!)
-    until grep -q listening "$ssh_dir/$name.log" 2>/dev/null; do
-        kill -0 "${pids[-1]}" || die "no sshd: $(cat "$ssh_dir/$name.log")"
-        sleep 0.1
-    done
-    known "${port[$name]}"
+    sshd_begin "$ssh_dir/sshd.$name" "$ssh_dir/$name.log" in_background
 }
 
 # line_start NAME MS: sets port[NAME.MS], by which it is MS there and back
 line_start() {
     local out=$ssh_dir/line.$1.$2
     [ -z "${port[$1.$2]:-}" ] || return 0
+    : >"$out"
     "$work/delay_line" "${port[$1]}" "$(($2 / 2))" >"$out" &
-    pids+=($!)
-    until grep -q "^ready" "$out" 2>/dev/null; do sleep 0.1; done
+    PIDS+=($!)
+    wait_for -p "${PIDS[-1]}" grep -q "^ready" "$out" || die 'no line'
     port[$1.$2]=$(sed -n 's/^ready //p' "$out")
     known "${port[$1.$2]}"
 }

@@ -62,11 +62,8 @@ cloud_start() {
 }
 
 cloud_wait() {
-    until grep -q '^ready' "$T/cloud.out"; do
-        kill -0 "$CLOUD_PID" 2>/dev/null ||
-            die "the simulator does not start: $(tail -n 3 "$T/cloud.err")"
-        sleep 0.05
-    done
+    wait_for -p "$CLOUD_PID" grep -q '^ready' "$T/cloud.out" ||
+        die "the simulator does not start: $(tail -n 3 "$T/cloud.err")"
 }
 
 in_cloud() { "${CLOUD_WAY[@]}" "$@"; }

@@ -11,14 +11,21 @@ Prints "ready PORT". Then, for as long as it runs:
     --all          counts all connections together, and closes all at once
     --stall N      passes on nothing more once N bytes went to the server
     --seconds S    how long it stalls (default: until SIGUSR1)
+    --clock FILE   a clock that it puts forward while it stalls, and which whoever
+                   waits for it has as well (tests/sim/clock.c)
     --delay MS     each direction takes so long
-    --log FILE     a line for each connection when it ends, "up down", in bytes,
-                   and "cut" where it was; and one "at N" when N is reached
+    --log FILE     a line "open" for each connection, and one when it ends, "up
+                   down", in bytes, and "cut" where it was; and one "at N" when N
+                   is reached
 """
 import argparse
 import asyncio
+import os
 import signal
-import time
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../sim"))
+import clock    # noqa: E402
 
 CHUNK = 65536
 
@@ -30,6 +37,7 @@ class Line:
         self.faults = 0
         self.writers = set()
         self.resumes = 0        # when a stall ends
+        self.ticking = None
 
     def note(self, *words):
         if self.options.log:
@@ -58,6 +66,7 @@ class Line:
         except OSError:
             writer.transport.abort()
             return
+        self.note("open")
         pair = (writer, server_writer)
         self.writers.add(pair)
         tasks = [
@@ -97,21 +106,27 @@ class Line:
     async def stall(self):
         o = self.options
         if self.resumes == 0:
-            self.resumes = time.monotonic() + (o.seconds or 1e9)
+            self.resumes = clock.monotonic() + (o.seconds or 1e9)
             self.note("at", self.passed)
-        while time.monotonic() < self.resumes:
+            self.ticking = asyncio.ensure_future(self.tick())
+        while clock.monotonic() < self.resumes:
             await asyncio.sleep(0.05)
         if self.is_armed() and o.stall is not None:
             self.faults += 1
             o.stall = None
 
+    async def tick(self):
+        while clock.monotonic() < self.resumes:
+            clock.advance(2)
+            await asyncio.sleep(0.02)
+
     def go_on(self):
-        self.resumes = min(self.resumes, time.monotonic())
+        self.resumes = min(self.resumes, clock.monotonic())
 
     async def later(self, writer, queue):
         while True:
             due, data = await queue.get()
-            await asyncio.sleep(max(0, due - time.monotonic()))
+            await asyncio.sleep(max(0, due - clock.monotonic()))
             if data is None:
                 return
             writer.write(data)
@@ -134,10 +149,10 @@ class Line:
                     if over is not None and len(data) > over:
                         await self.stall()
                     self.passed += len(data)
-                elif data and self.resumes > time.monotonic():
+                elif data and self.resumes > clock.monotonic():
                     await self.stall()
                 up_down[way] += len(data)
-                await queue.put((time.monotonic() + o.delay / 1000,
+                await queue.put((clock.monotonic() + o.delay / 1000,
                                  data or None))
                 if way == 0 and was_cut[0]:
                     await asyncio.sleep(o.delay / 1000 + 0.02)
@@ -162,8 +177,11 @@ async def main():
     p.add_argument("--stall", type=int)
     p.add_argument("--seconds", type=float)
     p.add_argument("--delay", type=float, default=0)
+    p.add_argument("--clock")
     p.add_argument("--log")
     line = Line(p.parse_args())
+    if line.options.clock:
+        clock.share(line.options.clock)
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, line.go_on)
     server = await asyncio.start_server(line.connection, "127.0.0.1", 0)
     print("ready", server.sockets[0].getsockname()[1], flush=True)

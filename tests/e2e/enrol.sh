@@ -210,11 +210,7 @@ print(server.server_port, flush=True)
 server.serve_forever()
 END
     PIDS+=($!)
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        [ ! -s "$T/port" ] || break
-        sleep 0.2
-    done
-    [ -s "$T/port" ] || die "no https server"
+    wait_for -p "${PIDS[-1]}" test -s "$T/port" || die "no https server"
     HTTPS=https://127.0.0.1:$(cat "$T/port")
 }
 

@@ -4,17 +4,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/rpms.sh"
 
-# killed_after MILLISECONDS COMMAND...: kill -9 then, unless it has ended.
-killed_after() {
-    local ms=$1 pid
-    shift
-    "$@" >/dev/null 2>&1 &
-    pid=$!
-    sleep "$(printf '0.%03d' "$ms")"
-    kill -9 "$pid" 2>/dev/null
-    wait "$pid" 2>/dev/null
-}
-
 # The store holds just the objects that its generations list.
 no_rubbish_in_the_state() {
     [ ! -e state/unfinished ] || die "unfinished"
@@ -35,18 +24,21 @@ test_build_killed_at_twenty_moments() {
     publish v0.3.4 p
     cp srv/apt/dists/stable/InRelease live
     cp -a state base
-    local at made=0
-    for _ in $(seq 20); do
+    need_strace
+    local i n at made=0 build
+    build=("$BUILD/bin/distribute-packages" -c conf build -r v0.3.5 --from q)
+    calls_of "${build[@]}"
+    n=${#CALLS[@]}
+    for ((i = 0; i < 20; i++)); do
         rm -rf state
         cp -a base state
-        at=$((1 + RANDOM % 200))
-        killed_after $at "$BUILD/bin/distribute-packages" -c conf build \
-            -r v0.3.5 --from q
+        at=$((i * n / 20))
+        killed_at $at "${build[@]}"
         must dist verify
         [ ! -e state/generations/2 ] || made=$((made + 1))
         cmp -s live srv/apt/dists/stable/InRelease || die "the live tree changed"
         must dist build -r v0.3.5 --from q
-        [ "$(cut -f1 out)" = 2 ] || die "after $at ms: $(cat out)"
+        [ "$(cut -f1 out)" = 2 ] || die "call $at: $(cat out)"
         must dist verify
         no_rubbish_in_the_state
     done
@@ -70,24 +62,33 @@ test_deploy_killed_at_twenty_moments() {
     cp -a srv base
     web_start "$T/srv"
     apt_root r "$WEB"
-    local at
-    for _ in $(seq 20); do
+    need_strace
+    local i n at deploy=("$BUILD/bin/deploy-repo" -c conf -)
+    calls_of "${deploy[@]}" <2.tar
+    n=${#CALLS[@]}
+    for ((i = 0; i < 20; i++)); do
         # in place, so that the web server's root stays the same directory
         find srv -mindepth 1 -delete
         cp -a base/. srv/
-        at=$((1 + RANDOM % 90))
-        killed_after $at "$BUILD/bin/deploy-repo" -c conf - <2.tar
+        at=$((i * n / 20))
+        killed_at $at "${deploy[@]}" <2.tar
         must deploy verify
         rm -rf r/var/lib/apt/lists
         mkdir -p r/var/lib/apt/lists/partial
         must apt r update
         must apt r install --reinstall veilid-cli
         must deploy - <2.tar
-        [ "$(readlink srv/.releases/current)" = 2 ] || die "after $at ms"
+        [ "$(readlink srv/.releases/current)" = 2 ] || die "call $at"
         must deploy verify
         must apt r update
         no_rubbish_in_the_root
     done
+}
+
+old_srv() {
+    rm -rf srv
+    mkdir -p srv/apt srv/gpg
+    echo old | tee srv/apt/x >srv/gpg/x
 }
 
 # A plain /srv on its way to links: at no moment is a name missing.
@@ -95,19 +96,22 @@ test_conversion_killed_at_ten_moments() {
     make_release p 0.3.4
     must dist build -r v0.3.4 --from p
     must dist export; mv out 1.tar
-    local at
-    for _ in $(seq 10); do
-        rm -rf srv
-        mkdir -p srv/apt srv/gpg
-        echo old | tee srv/apt/x >srv/gpg/x
-        at=$((1 + RANDOM % 80))
-        killed_after $at "$BUILD/bin/deploy-repo" -c conf - <1.tar
+    need_strace
+    local i n at deploy=("$BUILD/bin/deploy-repo" -c conf -)
+    old_srv
+    calls_of "${deploy[@]}" <1.tar
+    n=${#CALLS[@]}
+    for ((i = 0; i < 10; i++)); do
+        old_srv
+        # most of the calls are over before the names in the root change
+        at=$((n - 1 - i * n / 20))
+        killed_at $at "${deploy[@]}" <1.tar
         for name in apt gpg; do
             [ -e srv/$name/x ] || [ -e srv/$name/dists ] ||
-                [ -e srv/$name/veilid-packages-key.public ] || die "$name after $at ms"
+                [ -e srv/$name/veilid-packages-key.public ] || die "$name at call $at"
         done
         must deploy - <1.tar
-        [ -L srv/apt ] && [ -L srv/gpg ] || die "links after $at ms"
+        [ -L srv/apt ] && [ -L srv/gpg ] || die "links at call $at"
         [ "$(find srv/.releases -path '*replaced*' -name x | wc -l)" = 2 ] ||
             die "the old tree is lost"
         must deploy verify
@@ -283,14 +287,20 @@ test_a_full_pipe_end() {
         die "a reader that went away: $(cat err)"
 }
 
+# hold FILE: its lock is held until the sleep ends that is the child of the last
+# of PIDS.
+hold() {
+    flock -o -x "$1" sleep 100000 &
+    PIDS+=($!)
+    wait_for is_locked "$1" || die "cannot lock $1"
+}
+is_locked() { ! flock -n "$1" true; }
+
 test_locks() {
     make_release p 0.3.4
     publish v0.3.4 p
-    flock -o -x state/lock sleep 30 &
-    PIDS+=($!)
-    flock -o -x srv/.releases/lock sleep 30 &
-    PIDS+=($!)
-    sleep 0.2
+    hold state/lock
+    hold srv/.releases/lock
     expect 75 'holds the lock' deploy rollback &
     local other=$!
     T=$T/other
@@ -303,18 +313,22 @@ test_locks() {
     pkill -P "${PIDS[0]}"
     pkill -P "${PIDS[1]}"
     wait "${PIDS[@]}" 2>/dev/null
-    flock -o -x state/lock sleep 1 &
-    sleep 0.2
-    expect 0 'waiting for process' dist refresh
+    hold state/lock
+    dist refresh >out 2>err &
+    other=$!
+    wait_for -p $other grep -q 'waiting for process' err || die "$(cat err)"
+    pkill -P "${PIDS[-1]}"
+    wait $other || die "$(cat err)"
 }
 
-# interrupted SIGNAL COMMAND...: ends by that signal, soon.
+# interrupted SIGNAL COMMAND...: ends by that signal. It must have enough to do, or
+# wait for what never comes.
 interrupted() {
     local signal=$1 pid status
     shift
     "$@" <&0 >out 2>err &
     pid=$!
-    sleep 0.4
+    wait_for -p $pid hears "$signal" $pid || die "was done before: $(cat err)"
     kill -"$signal" $pid 2>/dev/null || die "was done before: $(cat err)"
     wait $pid
     status=$?
@@ -331,7 +345,8 @@ test_signals() {
     find srv ! -name lock | sort >before
     for signal in INT TERM HUP; do
         mkfifo pipe.$signal
-        (head -c 3000 2.tar; exec sleep 3) >pipe.$signal &
+        (head -c 3000 2.tar; exec sleep 100000) >pipe.$signal &
+        PIDS+=($!)
         # a shell ignores INT for what it puts into the background
         interrupted $signal env --default-signal=INT \
             "$BUILD/bin/deploy-repo" -c conf - <pipe.$signal

@@ -21,6 +21,8 @@ unset CI_COMMIT_TAG CI_PIPELINE_CREATED_AT CI_PROJECT_DIR GITLAB_CI IS_NIGHTLY \
     SOURCE_DATE_EPOCH VEILID_CICD_CONF GNUPGHOME XDG_RUNTIME_DIR \
     http_proxy https_proxy
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+# shellcheck source=tests/e2e/begin.sh
+. "$ROOT/tests/e2e/begin.sh"
 OWN_KEYS=
 if [ -z "${KEYS:-}" ]; then
     KEYS=$(mktemp -d /tmp/vc-keys.XXXXXX)
@@ -57,21 +59,38 @@ must() {
     die "failed: $*"
 }
 
-# wait_for [-p PID] COMMAND...: until it is true. The only way to wait for
-# something: a machine that is slow may take its time, and the failure is
-# no worse for coming late. -p: as long as that process lives.
-wait_for() {
-    local end=$((SECONDS + 300)) pid=
-    [ "$1" != -p ] || { pid=$2; shift 2; }
-    until "$@"; do
-        if [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null; then
-            # perhaps the last thing that it did
-            "$@"
-            return
-        fi
-        [ "$SECONDS" -lt "$end" ] || return 1
-        sleep 0.02
-    done
+# hears SIGNAL PID: it has a handler for it by now.
+hears() {
+    local caught
+    caught=$(sed -n 's/^SigCgt:\s*/0x/p' "/proc/$2/status") &&
+        [ $(((caught >> ($(kill -l "$1") - 1)) & 1)) = 1 ]
+}
+
+# The calls by which a disk is changed. calls_of COMMAND...: sets CALLS, those that
+# it makes, each with its number among its kind, which is what strace counts;
+# killed_at N COMMAND...: SIGKILL when it makes number N (from 0) of CALLS.
+DISK=mkdirat,renameat,renameat2,unlinkat,linkat,symlinkat,ftruncate,fchmod,fchmodat
+DISK=$DISK,utimensat,fsync,fdatasync,syncfs
+calls_of() {
+    ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -e signal=none -o "$T/calls" \
+        -e "trace=$DISK" "$@" >/dev/null 2>&1
+    # of the process that makes most of them, which is the command's own
+    mapfile -t CALLS < <(awk '!/resumed>/ { n[$1]++; line[NR] = $0 }
+        END { main = ""; for (p in n) if (n[p] > n[main]) main = p
+            for (i = 1; i <= NR; i++) { split(line[i], word, /[ (]+/)
+                if (word[1] == main) print word[2], ++kind[word[2]] } }' "$T/calls")
+    [ ${#CALLS[@]} -gt 0 ] || die "no calls: $*"
+}
+killed_at() {
+    local call=${CALLS[$1]}
+    shift
+    # in a subshell: bash tells of who is killed
+    (ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -e signal=none -o "$T/calls" \
+        -e "trace=$DISK" -e "inject=${call% *}:signal=KILL:when=${call#* }" "$@" >/dev/null 2>&1
+        [ $? = 137 ]) 2>/dev/null || die "not killed at the call $call: $*"
+}
+need_strace() {
+    command -v strace >/dev/null || { echo '# skip strace is not installed'; exit 0; }
 }
 
 # PARALLEL, where it is set before: so many tests at once, for those that wait
@@ -353,8 +372,8 @@ web_site() {
         "$ROOT/examples/nginx/veilid-cicd.conf"
 }
 
-# web_run NAME ADDRESS: nginx on what stands on stdin, below http; it answers at
-# ADDRESS, or this fails. Not behind a pipe, where PIDS would be lost.
+# web_run NAME: nginx on what stands on stdin, below http. It listens, or this
+# fails. Not behind a pipe, where PIDS would be lost.
 web_run() {
     local d=$T/$1
     mkdir -p "$d"
@@ -367,29 +386,20 @@ scgi_temp_path $d/e;"
         cat
         echo '}'
     } >"$d/conf"
+    rm -f "$d/pid"
     nginx -c "$d/conf" -e "$d/err" 2>/dev/null &
     PIDS+=($!)
-    for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-        # without a request, which would be told in the log, sooner or later
-        if (exec 3<>"/dev/tcp/${2%:*}/${2#*:}") 2>/dev/null; then return; fi
-        kill -0 "${PIDS[-1]}" 2>/dev/null || return 1
-        sleep 0.1
-    done
-    return 1
+    # which it writes when it has its ports: that somebody answers there does not
+    # say that it is this one
+    wait_for -p "${PIDS[-1]}" test -s "$d/pid"
 }
 
 # web_start ROOT [EXTRA]: that server on a free port of loopback; sets $WEB.
 web_start() {
-    local port try
-    for try in 1 2 3 4 5 6 7 8; do
-        port=$((20000 + (RANDOM + try) % 12000))
-        if web_run web "127.0.0.1:$port" < <(web_site "127.0.0.1:$port" "$@"); then
-            export WEB=http://127.0.0.1:$port
-            return
-        fi
-    done
-    die "nginx does not start: $(tail -n 3 "$T/web/err")"
+    on_a_port web_try "$@" || die "nginx does not start: $(tail -n 3 "$T/web/err")"
+    export WEB=http://127.0.0.1:$PORT
 }
+web_try() { web_run web < <(web_site "127.0.0.1:$PORT" "$@"); }
 
 # Before the name of a client: how it comes to where it sees the server.
 CLIENT=(env)

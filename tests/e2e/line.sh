@@ -19,13 +19,9 @@ line_start() {
         >"$T/line.out" 2>"$T/line.err" &
     LINE_PID=$!
     PIDS+=("$LINE_PID")
-    until
-        LINE=$(sed -n 's/^ready \([0-9]*\)$/\1/p' "$T/line.out")
-        [ -n "$LINE" ]
-    do
-        kill -0 "$LINE_PID" 2>/dev/null || die "no line: $(cat "$T/line.err")"
-        sleep 0.02
-    done
+    wait_for -p "$LINE_PID" grep -q '^ready [0-9]*$' "$T/line.out" ||
+        die "no line: $(cat "$T/line.err")"
+    LINE=$(sed -n 's/^ready //p' "$T/line.out")
     echo "[127.0.0.1]:$LINE $(cut -d ' ' -f 2,3 "$SSHD_HOSTS" | head -n 1)" \
         >>"$SSHD_HOSTS"
 }
@@ -35,11 +31,14 @@ line_end() {
     wait "$LINE_PID" 2>/dev/null
 }
 
+all_have_ended() {
+    local ended
+    ended=$(grep -c '^[0-9]' "$T/line.log")
+    [ "$ended" -gt 0 ] && [ "$ended" = "$(grep -c '^open' "$T/line.log")" ]
+}
+
 line_count() {
-    until [ "$(grep -cE '^[0-9]+ [0-9]+' "$T/line.log")" -gt 0 ]; do
-        sleep 0.05
-    done
-    sleep 0.3
+    wait_for all_have_ended || die "a connection does not end: $(cat "$T/line.log")"
     awk -v field="$1" '/^[0-9]/ { n += $field } END { print n + 0 }' \
         "$T/line.log"
 }

@@ -12,17 +12,12 @@ HOSTILE='gzip on; gzip_types *; gzip_min_length 1; gzip_static on;
 
 # A server with these settings around it; sets $WEB.
 hostile_start() {
-    local port try
-    for try in 1 2 3 4 5 6 7 8; do
-        port=$((20000 + (RANDOM + try) % 12000))
-        if web_run web "127.0.0.1:$port" < <(echo "$HOSTILE"
-            web_site "127.0.0.1:$port" "$T/srv" "$@"); then
-            WEB=http://127.0.0.1:$port
-            sed -i "s|^url = .*|url = $WEB|" "$T/conf"
-            return
-        fi
-    done
-    die "nginx does not start: $(tail -n 3 "$T/web/err")"
+    on_a_port hostile_try "$@" || die "nginx does not start: $(tail -n 3 "$T/web/err")"
+    WEB=http://127.0.0.1:$PORT
+    sed -i "s|^url = .*|url = $WEB|" "$T/conf"
+}
+hostile_try() {
+    web_run web < <(echo "$HOSTILE"; web_site "127.0.0.1:$PORT" "$T/srv" "$@")
 }
 
 # make_both DIR VERSION: of both formats; different sizes hide mistakes.
@@ -259,23 +254,24 @@ test_large_files_and_pieces() {
 }
 
 # The file as it is, but for addresses and paths.
+both_try() {
+    sed -e "s|listen 80;|listen 127.0.0.1:$PORT;|" \
+        -e "s|listen 443|listen 127.0.0.1:$((PORT + 1))|" \
+        -e "/\[::\]/d" -e "s|/etc/veilid-cicd/tls|$T|" -e "s|root /srv;|root $T/srv;|" \
+        "$ROOT/examples/nginx/veilid-cicd.conf" >site
+    web_run tls <site
+}
+
 test_both_protocols() {
-    local p try
+    local p
     openssl req -x509 -newkey rsa:2048 -nodes -keyout privkey.pem -out fullchain.pem \
         -days 2 -subj /CN=packages.example.org \
         -addext subjectAltName=DNS:packages.example.org 2>/dev/null || die openssl
     sed -i 's|^url = .*|url = https://packages.example.org|' conf
     make_release p 0.3.4
     publish v0.3.4 p
-    for try in 1 2 3 4 5 6 7 8; do
-        p=$((20000 + (RANDOM + try) % 12000))
-        sed -e "s|listen 80;|listen 127.0.0.1:$p;|" -e "s|listen 443|listen 127.0.0.1:$((p + 1))|" \
-            -e "/\[::\]/d" -e "s|/etc/veilid-cicd/tls|$T|" -e "s|root /srv;|root $T/srv;|" \
-            "$ROOT/examples/nginx/veilid-cicd.conf" >site
-        web_run tls "127.0.0.1:$p" <site && break
-        p=
-    done
-    [ -n "$p" ] || die "nginx does not start: $(tail -n 3 tls/err)"
+    on_a_port both_try || die "nginx does not start: $(tail -n 3 tls/err)"
+    p=$PORT
     ! grep -E '\[(warn|emerg)\]' tls/err || die "$(cat tls/err)"
     must curl -fsS --cacert fullchain.pem --resolve "packages.example.org:$((p + 1)):127.0.0.1" \
         -o body -D h "https://packages.example.org:$((p + 1))/apt/dists/stable/InRelease"
@@ -293,21 +289,18 @@ test_both_protocols() {
 
 # cache_start [LINE]: a proxy that keeps what it may keep; sets $PROXY.
 cache_start() {
-    local port try
-    for try in 1 2 3 4 5 6 7 8; do
-        port=$((20000 + (RANDOM + try) % 12000))
-        web_run cache "127.0.0.1:$port" <<END && break
+    on_a_port cache_try "$@" || die "nginx does not start: $(tail -n 3 "$T/cache/err")"
+    PROXY=http://127.0.0.1:$PORT
+    sed -i "s|^url = .*|url = $PROXY|" "$T/conf"
+}
+cache_try() {
+    web_run cache <<END
 proxy_cache_path $T/kept keys_zone=kept:1m inactive=1h;
 log_format said '\$upstream_cache_status \$status \$uri';
-server { listen 127.0.0.1:$port; access_log $T/cache/said said;
+server { listen 127.0.0.1:$PORT; access_log $T/cache/said said;
 location / { proxy_pass $WEB; proxy_cache kept; proxy_cache_revalidate on;
 proxy_cache_valid 404 1h; ${1:-} } }
 END
-        port=
-    done
-    [ -n "$port" ] || die "nginx does not start: $(tail -n 3 "$T/cache/err")"
-    PROXY=http://127.0.0.1:$port
-    sed -i "s|^url = .*|url = $PROXY|" "$T/conf"
 }
 
 # apt and dnf behind it, all the time, while generations come and go.
@@ -321,6 +314,8 @@ apt_loop() {
         echo "$n" >rounds
     done 2>/dev/null
 }
+
+two_more_rounds() { [ -e failed ] || [ "$(cat rounds)" -ge $(($1 + 2)) ]; }
 
 test_clients_behind_a_cache() {
     local i client
@@ -345,7 +340,7 @@ test_clients_behind_a_cache() {
         [ ! -e failed ] || die "apt: $(cat failed)"
     done
     i=$(cat rounds)
-    until [ -e failed ] || [ "$(cat rounds)" -ge $((i + 2)) ]; do sleep 0.1; done
+    wait_for two_more_rounds "$i" || die "apt: no more rounds"
     touch stop
     wait "$client"
     [ ! -e failed ] || die "apt: $(cat failed)"

@@ -82,10 +82,8 @@ start_and_wait() {
     local machine=$1 file=$2
     shift 2
     start_on "$machine" "$@" 2>>"$T/daemons"
-    until [ -s "$(place "$machine" "$file")" ]; do
-        kill -0 "${PIDS[-1]}" 2>/dev/null || die "$1: $(tail -n 3 "$T/daemons")"
-        sleep 0.05
-    done
+    wait_for -p "${PIDS[-1]}" test -s "$(place "$machine" "$file")" ||
+        die "$1: $(tail -n 3 "$T/daemons")"
 }
 
 fresh_repo_server() {

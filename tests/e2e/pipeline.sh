@@ -243,10 +243,8 @@ kill_after() {
     local pid pids i
     pipeline release &
     pids=($!)
-    until grep -qE "^$1 +finished in" "$W/gitlab/log" 2>/dev/null; do
-        kill -0 "${pids[0]}" 2>/dev/null || die "ended before $1: $(cat "$W/gitlab/log")"
-        sleep 0.05
-    done
+    wait_for -p "${pids[0]}" grep -qsE "^$1 +finished in" "$W/gitlab/log" ||
+        die "ended before $1: $(cat "$W/gitlab/log")"
     for ((i = 0; i < ${#pids[@]}; i++)); do
         for pid in $(pgrep -P "${pids[i]}"); do pids+=("$pid"); done
     done

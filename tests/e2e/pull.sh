@@ -175,7 +175,7 @@ test_servers_that_do_not_answer() {
 # next run has what came.
 test_connections_that_break_off() {
     two_releases_are_public
-    local port=$((20000 + RANDOM % 12000))
+    local port
     cat >breaker.py <<'PY'
 import http.server, os, sys, urllib.request
 count = {}
@@ -183,7 +183,7 @@ class H(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
     def do_GET(self):
         try:
-            body = urllib.request.urlopen(sys.argv[2] + self.path).read()
+            body = urllib.request.urlopen(sys.argv[1] + self.path).read()
         except urllib.error.HTTPError as x:
             self.send_error(x.code)
             return
@@ -199,14 +199,14 @@ class H(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
     def log_message(self, *a):
         pass
-http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), H).serve_forever()
+s = http.server.ThreadingHTTPServer(('127.0.0.1', 0), H)
+print(s.server_address[1], flush=True)
+s.serve_forever()
 PY
-    python3 breaker.py "$port" "$WEB" &
+    python3 breaker.py "$WEB" >port &
     PIDS+=($!)
-    for _ in $(seq 50); do
-        curl -so /dev/null "http://127.0.0.1:$port/SHA256SUMS" && break
-        sleep 0.1
-    done
+    wait_for -p "${PIDS[-1]}" test -s port || die 'no server'
+    port=$(cat port)
     touch broken
     expect 75 'veilid-server_0.3' dist -o "repository.url=http://127.0.0.1:$port" pull
     nothing_came
@@ -214,6 +214,9 @@ PY
     must dist -o "repository.url=http://127.0.0.1:$port" pull
     must dist verify
 }
+
+# has_come SIZE: so much of a file.
+has_come() { find state -name '*.tmp' -size "+$1" 2>/dev/null | grep -q .; }
 
 test_killed_while_pulling() {
     local i pid
@@ -229,16 +232,17 @@ test_killed_while_pulling() {
     must dist build -r v0.3.4 --partial --from p
     must export_and_deploy
     rm -rf state
-    for i in 0.5 1.5; do
-        "$BUILD/bin/distribute-packages" -c conf pull 2>/dev/null &
+    # the large one comes for seconds
+    for i in 100k 300k; do
+        "$BUILD/bin/distribute-packages" -c conf pull 2>err &
         pid=$!
-        sleep "$i"
+        wait_for -p "$pid" has_come "$i" || die "$(cat err)"
         kill -9 "$pid" && wait "$pid"
         [ -z "$(ls state/generations 2>/dev/null)" ] || die "a generation"
     done
     "$BUILD/bin/distribute-packages" -c conf pull 2>err &
     pid=$!
-    sleep 1
+    wait_for -p "$pid" has_come 300k || die "$(cat err)"
     kill -TERM "$pid"
     wait "$pid"
     [ $? = 143 ] || die "not by the signal: $(cat err)"

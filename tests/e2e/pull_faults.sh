@@ -51,10 +51,7 @@ PY
     : >harm.port
     python3 -B harm.py "$WEB" >harm.port 2>harm.err &
     PIDS+=($!)
-    until [ -s harm.port ]; do
-        kill -0 "${PIDS[-1]}" 2>/dev/null || die "$(cat harm.err)"
-        sleep 0.02
-    done
+    wait_for -p "${PIDS[-1]}" test -s harm.port || die "$(cat harm.err)"
     HARM=http://127.0.0.1:$(cat harm.port)
 }
 
@@ -136,23 +133,23 @@ test_full_disk() {
 # Each call that changes the disk may be the last one: what is there then is no
 # generation or the whole one, and the next run completes.
 test_killed_at_every_step() {
-    local n calls=mkdirat,renameat,renameat2,unlinkat,linkat,fsync,syncfs
-    command -v strace >/dev/null || { echo '# skip strace is not installed'; return; }
+    local n pull=("$BUILD/bin/distribute-packages" -c conf pull)
+    need_strace
     prepare
     mv state lost
-    for ((n = 1; n < 200; n++)); do
+    calls_of "${pull[@]}"
+    [ ${#CALLS[@]} -gt 10 ] || die "only ${#CALLS[@]} calls: ${CALLS[*]}"
+    for ((n = 0; n < ${#CALLS[@]}; n++)); do
         rm -rf state
-        ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -o calls -e "trace=$calls" \
-            -e "inject=$calls:signal=KILL:when=$n" \
-            "$BUILD/bin/distribute-packages" -c conf pull >out 2>err && break
+        killed_at $n "${pull[@]}"
         [ -z "$(find state -path '*/generations/*' -prune ! -name next)" ] ||
             must dist verify
         must dist pull
         must dist verify
-        [ -z "$(find state -name '*.tmp')" ] || die "step $n: temporary files"
+        [ -z "$(find state -name '*.tmp')" ] || die "${CALLS[n]}: temporary files"
+        cmp lost/generations/1/SHA256SUMS state/generations/1/SHA256SUMS || die 'other'
     done
-    [ "$n" -gt 10 ] && [ "$n" -lt 200 ] || die "$n steps: $(cat err)"
-    cmp lost/generations/1/SHA256SUMS state/generations/1/SHA256SUMS || die 'other'
+    echo "# killed at ${#CALLS[@]} calls"
 }
 
 # The list of the one generation, and then the files of the next.

@@ -112,11 +112,11 @@ refuse_again() {
 }
 
 test_signatures_that_have_run_out() {
-    local conf
+    local conf began=$SECONDS
     set_up
     conf=$(place orchestrator /etc/veilid-cicd.conf)
-    # a generation is dated a minute back
-    sed -i 's/^valid-for = .*/valid-for = 120s/' "$conf"
+    # a generation is dated a minute back; and as above
+    sed -i "s/^valid-for = .*/valid-for = $((80 + 10 * (SECONDS - began)))s/" "$conf"
     release 0.3.4
     user_of_apt
     sed -i 's/^valid-for = .*/valid-for = 14d/' "$conf"
@@ -278,19 +278,21 @@ new_key_at_once() {
 }
 
 test_a_key_that_has_expired() {
-    local began
+    local began=$SECONDS life
     set_up
+    # a release and two users, as far as one can know how long that takes here
+    life=$((20 + 10 * (SECONDS - began)))
     echo 'min-days = 0' | sed -i '/^\[signing\]/r /dev/stdin' \
         "$(place orchestrator /etc/veilid-cicd.conf)"
     began=$(date +%s)
-    MAP='s/sign never/sign seconds=90/'
+    MAP="s/sign never/sign seconds=$life/"
     new_key
     follow public-key orchestrator
     paste trust repo-server
     release 0.3.4
     user_of_apt
     user_of_dnf
-    while [ $(($(date +%s) - began)) -lt 92 ]; do sleep 1; done
+    while [ $(($(date +%s) - began)) -lt $((life + 2)) ]; do sleep 1; done
     # sqv asks whether the key was good when it signed, gpgv whether it is now
     if as_root_on client apt-get --error-on=any update >out 2>&1; then
         command -v sqv >/dev/null || die 'not expired'

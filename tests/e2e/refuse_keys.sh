@@ -115,13 +115,12 @@ test_no_secret_on_any_disk() {
     mv key key.away
     ! grep -rqF "$needle" state home out err || die "the key was written"
     mv key.away key
-    local i
-    for i in 1 2 3 4 5 6; do
-        dist refresh >/dev/null 2>&1 &
-        local pid=$!
-        sleep "0.0$((i * 2))"
-        kill -9 $pid 2>/dev/null
-        wait $pid 2>/dev/null
+    local i n
+    need_strace
+    calls_of "$BUILD/bin/distribute-packages" -c conf refresh
+    n=${#CALLS[@]}
+    for i in 0 1 2 3 4 5; do
+        killed_at $((i * n / 6)) "$BUILD/bin/distribute-packages" -c conf refresh
     done
     check_nothing_left
     must dist refresh

@@ -253,15 +253,15 @@ test_answers_that_are_lost_or_wrong() {
 test_an_index_that_lags() {
     registries_start
     sources 0.3.4
-    registry_fault "$CRATES" index-lag null 1
-    registry_fault "$PYTHON" index-lag null 1
+    registry_fault "$CRATES" index-lag null 5
+    registry_fault "$PYTHON" index-lag null 5
     ends 0 'veilid-core 0.3.4 is published' publish_crates
     ends 0 'published' publish_python
     grep -q 'waiting for veilid-0.3.4.*whl in the index' out || die "$(cat out)"
     all_published
     rm -rf tree
     sources 0.3.5
-    registry_fault "$CRATES" index-lag null 0.2
+    registry_fault "$CRATES" index-lag null 1
     registry_fault "$CRATES" upload-lost null
     ends 0 'veilid-core 0.3.5 is published' publish_crates CI_COMMIT_TAG=v0.3.5
     grep -q 'waiting for veilid-tools 0.3.5 in the index' out || die "$(cat out)"

@@ -105,6 +105,8 @@ client_loop() {
     done 2>/dev/null
 }
 
+three_rounds() { [ -e failed ] || [ "$(cat rounds)" -ge 3 ]; }
+
 test_ten_generations_under_a_dnf() {
     local i client
     web_for_rpms
@@ -121,7 +123,7 @@ test_ten_generations_under_a_dnf() {
         publish v0.$i p$i
         [ ! -e failed ] || break
     done
-    until [ -e failed ] || [ "$(cat rounds)" -ge 3 ]; do sleep 0.1; done
+    wait_for three_rounds || die 'no more rounds'
     touch stop
     wait "$client"
     [ ! -e failed ] || die "a client failed: $(cat failed)"
@@ -140,12 +142,10 @@ stage() {
     cp -rL srv/.releases/current tree
     kill "${PIDS[-1]}"
     wait "${PIDS[-1]}" 2>/dev/null
+    rm web/pid
     nginx -c "$T/web/conf" -e "$T/web/err" 2>/dev/null &
     PIDS+=($!)
-    for _ in 1 2 3 4 5 6 7 8 9 10; do
-        curl -s -o /dev/null "$WEB/" && break
-        sleep 0.1
-    done
+    wait_for -p "${PIDS[-1]}" test -s web/pid || die "$(tail -n 3 web/err)"
     # as it is, it is good
     dnf_root good
     must dnf good install veilid-cli

@@ -244,11 +244,13 @@ test_what_comes_back_is_checked() {
     [ -z "$(ls state/generations)" ] || die "there is a generation"
 }
 
+no_container() { [ -z "$(containers_left)" ]; }
+
 test_killed_in_between_leaves_no_container() {
     use_container
     local pid signal
     make_rpms in 0.3.4
-    sed 's,^cd /rpms$,cd /rpms; touch here; sleep 30,' "$SCRIPT" >slow
+    sed 's,^cd /rpms$,cd /rpms; touch here; sleep 1000,' "$SCRIPT" >slow
     chmod +x slow
     make_image slow slow
     for signal in KILL TERM; do
@@ -256,18 +258,11 @@ test_killed_in_between_leaves_no_container() {
             -o "rpm.container-image=$IMAGE:slow" build -r v0.3.4 --from in \
             >/dev/null 2>&1 &
         pid=$!
-        for _ in $(seq 100); do
-            [ ! -e state/container/rpm/signed/all/here ] || break
-            sleep 0.1
-        done
-        [ -e state/container/rpm/signed/all/here ] || die "never started"
+        wait_for -p "$pid" test -e state/container/rpm/signed/all/here ||
+            die "never started"
         kill -$signal "$pid"
         wait "$pid" 2>/dev/null
-        for _ in $(seq 150); do
-            [ -n "$(containers_left)" ] || break
-            sleep 0.1
-        done
-        [ -z "$(containers_left)" ] || die "a container outlived $signal"
+        wait_for no_container || die "a container outlived $signal"
     done
     must dist build -r v0.3.4 --from in
     [ ! -e state/container ] || die "the work directory stayed"

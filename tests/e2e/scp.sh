@@ -240,11 +240,7 @@ test_interrupted_while_it_waits_for_names() {
     local pid=$!
     PIDS+=("$pid")
     exec 7>names
-    until [ "$(readlink "/proc/$pid/exe")" = "$BUILD/bin/scp-to-orchestrator" ] &&
-        grep -q '^State:.S' "/proc/$pid/status"; do
-        sleep 0.05
-    done
-    sleep 0.2
+    wait_for -p "$pid" hears INT "$pid" || die "$(cat err)"
     kill -INT "$pid"
     wait "$pid"
     [ $? = 130 ] || die "$(cat err)"
@@ -457,7 +453,7 @@ test_keys_by_an_agent() {
     sed -i '/^identity-file/d' conf
     env -u SSH_AUTH_SOCK ssh-agent -D -a "$T/agent" >/dev/null 2>&1 &
     PIDS+=($!)
-    until [ -S agent ]; do sleep 0.02; done
+    wait_for -p "${PIDS[-1]}" test -S agent || die 'no agent'
     SSH_AUTH_SOCK=$T/agent expect 77 '' send -r v0.3.4
     # more keys than sshd lets anyone try
     for i in 1 2 3 4 5 6 7; do
@@ -489,16 +485,16 @@ test_the_account_can_do_nothing_else() {
     prepare
     ssh=(ssh -F none -n -i "$SSHD_KEY" -p "$SSHD_PORT" -o BatchMode=yes
         -o "UserKnownHostsFile=$SSHD_HOSTS" -l "$SSHD_USER" 127.0.0.1)
-    timeout 20 "${ssh[@]}" 'id >/incoming/it-ran; id' >out 2>&1
+    timeout 300 "${ssh[@]}" 'id >/incoming/it-ran; id' >out 2>&1
     grep -q uid= out && die "a command ran: $(cat out)"
     inbox_is_empty
     # a forwarded port is refused
-    timeout 20 "${ssh[@]/-n/-nT}" -o ExitOnForwardFailure=yes -W "127.0.0.1:$SSHD_PORT" \
+    timeout 300 "${ssh[@]/-n/-nT}" -o ExitOnForwardFailure=yes -W "127.0.0.1:$SSHD_PORT" \
         >out 2>&1 && die "it forwards: $(cat out)"
     grep -q OpenSSH_ out && die "it forwards: $(cat out)"
     # by sftp, it sees the chroot alone, and owns nothing but the inbox
     printf '%s\n' 'pwd' 'ls -a /' '-put conf /x' '-put conf /../../../x' |
-        timeout 20 sftp -F none -b - -i "$SSHD_KEY" -P "$SSHD_PORT" \
+        timeout 300 sftp -F none -b - -i "$SSHD_KEY" -P "$SSHD_PORT" \
             -o "UserKnownHostsFile=$SSHD_HOSTS" -o "User=$SSHD_USER" \
             127.0.0.1 >out 2>&1
     grep -q 'working directory: /$' out || die "$(cat out)"

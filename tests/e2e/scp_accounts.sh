@@ -197,7 +197,7 @@ test_a_name_with_two_addresses() {
     expect 77 'has a passphrase' send -r v0.3.4
     env -u SSH_AUTH_SOCK ssh-agent -D -a "$T/agent" >/dev/null 2>&1 &
     PIDS+=($!)
-    until [ -S agent ]; do sleep 0.02; done
+    wait_for -p "${PIDS[-1]}" test -S agent || die 'no agent'
     printf '#!/bin/sh\necho opensesame\n' >ask
     chmod 755 ask
     export SSH_AUTH_SOCK=$T/agent

@@ -12,10 +12,7 @@ send() { "$BUILD/bin/scp-to-orchestrator" -c "$T/conf" -r v0.3.4 "$@"; }
 
 # Until the line has come to its fault.
 line_at_fault() {
-    until grep -q '^at' "$T/line.log"; do
-        kill -0 "$1" 2>/dev/null || die "it ended before: $(cat err)"
-        sleep 0.02
-    done
+    wait_for -p "$1" grep -q '^at' "$T/line.log" || die "it ended before: $(cat err)"
 }
 
 prepare() {
@@ -278,7 +275,7 @@ test_no_greeting() {
 # begin_and_stop_at BYTES: a run in the background, at a line that stands still
 # since then; sets RUN.
 begin_and_stop_at() {
-    line_start --all --stall "$1" --seconds "${2:-600}"
+    line_start --all --stall "$1"
     # bash has what it runs in the background ignore SIGINT
     env --default-signal=INT,TERM,HUP "$BUILD/bin/scp-to-orchestrator" -c conf \
         -r v0.3.4 -o "orchestrator.port=$LINE" p >out 2>err &
@@ -347,10 +344,7 @@ test_interrupted_while_it_pauses() {
         -r v0.3.4 -o "orchestrator.port=$LINE" p >out 2>err &
     RUN=$!
     PIDS+=("$RUN")
-    until grep -q resuming err; do
-        kill -0 "$RUN" 2>/dev/null || die "$(cat err)"
-        sleep 0.02
-    done
+    wait_for -p "$RUN" grep -q resuming err || die "$(cat err)"
     kill -INT "$RUN"
     wait "$RUN"
     [ $? = 130 ] || die "$(cat err)"
@@ -372,13 +366,20 @@ test_the_account_is_shut_out_in_the_middle() {
 
 # ------------------------------------------------------------- at one time
 
+# arrived EXPRESSION: such a thing is in the inbox.
+arrived() { find "$SSHD_INBOX" "$@" 2>/dev/null | grep -q .; }
+
 test_two_jobs_with_the_same_content() {
     local round a b
     prepare
     for round in 1 2 3 4; do
         send p >out.a 2>err.a &
         a=$!
-        [ "$round" -le 2 ] || sleep "0.$((RANDOM % 4))"
+        # or when the first has begun, or is among its files
+        case $round in
+        3) wait_for arrived -name '*.part' -o -name SHA256SUMS ;;
+        4) wait_for arrived -type f -size +1M ;;
+        esac || die "the first does not begin: $(cat err.a)"
         send p >out.b 2>err.b &
         b=$!
         wait $a || die "one, round $round: status $? $(cat err.a)"
@@ -392,9 +393,10 @@ test_two_jobs_with_the_same_content() {
 # The late one comes to its rename when the other has long been through.
 test_the_slower_of_two_jobs() {
     prepare
-    begin_and_stop_at $((SIZE / 2)) 4
+    begin_and_stop_at $((SIZE / 2))
     must send p
     mv out first
+    kill -USR1 "$LINE_PID"
     wait "$RUN" || die "status $?: $(cat err)"
     drops 1
 }
@@ -415,9 +417,10 @@ test_two_jobs_with_different_content() {
 # A package that is built again while it is sent.
 test_a_package_changes_while_it_is_sent() {
     prepare
-    begin_and_stop_at $((SIZE / 4)) 3
+    begin_and_stop_at $((SIZE / 4))
     printf x | dd of=p/veilid-server-0.3.4_amd64.deb bs=1 conv=notrunc \
         seek=$((SIZE - 1000)) status=none
+    kill -USR1 "$LINE_PID"
     wait "$RUN"
     [ $? = 65 ] || die "status $?: $(cat err)"
     grep -q 'has changed' err || die "$(cat err)"

@@ -72,7 +72,7 @@ sshd_tidy() {
 }
 
 sshd_start() {
-    local name=$1 try
+    local name=$1
     shift
     [ -z "$SSHD_WHY_NOT" ] || { echo "# skip $SSHD_WHY_NOT"; exit 0; }
     sshd_tidy
@@ -90,17 +90,13 @@ sshd_start() {
     (umask 077; cp "$SSHD_PLACE/client" "$SSHD_KEY")
     sshd_example "$name" >"$SSHD_DIR/example"
     sshd_listen_to_files
-    for try in 1 2 3 4 5 6 7 8; do
-        SSHD_PORT=$((20000 + (RANDOM + try) % 12000))
-        sshd_run "$@" && break
-        SSHD_PORT=
-    done
-    [ -n "$SSHD_PORT" ] || die "sshd does not start: $(tail -n 3 "$SSHD_LOG")"
+    on_a_port sshd_try "$@" || die "sshd does not start: $(tail -n 3 "$SSHD_LOG")"
     echo "[127.0.0.1]:$SSHD_PORT $(cut -d ' ' -f 1,2 "$SSHD_PLACE/host.pub")" \
         >"$SSHD_HOSTS"
 }
 
-sshd_run() {
+sshd_try() {
+    SSHD_PORT=$PORT
     cat >"$SSHD_CONF" <<END
 Port $SSHD_PORT
 ListenAddress 127.0.0.1
@@ -114,15 +110,12 @@ Include $SSHD_DIR/example
 END
     /usr/sbin/sshd -t -f "$SSHD_CONF" 2>"$SSHD_LOG" ||
         die "sshd does not take it: $(cat "$SSHD_LOG")"
-    /usr/sbin/sshd -D -e -f "$SSHD_CONF" >>"$SSHD_LOG" 2>&1 &
-    SSHD_PID=$!
-    PIDS+=("$SSHD_PID")
-    for _ in $(seq 100); do
-        grep -q '^Server listening' "$SSHD_LOG" && return 0
-        kill -0 "$SSHD_PID" 2>/dev/null || return 1
-        sleep 0.05
-    done
-    return 1
+    sshd_run
+}
+
+sshd_run() {
+    sshd_begin "$SSHD_CONF" "$SSHD_LOG" in_background || return
+    SSHD_PID=${PIDS[-1]}
 }
 
 # The syslog of the chroot.
@@ -137,10 +130,7 @@ while True:
         print(line.rstrip("\n\0"), file=f)' \
         "$SSHD_CHROOT/dev/log" "$SSHD_FILES" &
     PIDS+=($!)
-    until [ -S "$SSHD_CHROOT/dev/log" ]; do
-        kill -0 "${PIDS[-1]}" 2>/dev/null || die 'no syslog'
-        sleep 0.02
-    done
+    wait_for -p "${PIDS[-1]}" test -S "$SSHD_CHROOT/dev/log" || die 'no syslog'
     chmod 666 "$SSHD_CHROOT/dev/log"
 }
 

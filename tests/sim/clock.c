@@ -157,6 +157,7 @@ poll_now(struct pollfd *v, nfds_t n, int ms)
 	return (int)syscall(SYS_ppoll, v, n, ms < 0 ? NULL : &t, NULL, 0);
 }
 
+/* A socket that leads out; not a pair with which threads wake each other. */
 static int
 is_watching(const struct pollfd *v, nfds_t n)
 {
@@ -166,8 +167,11 @@ is_watching(const struct pollfd *v, nfds_t n)
 
 	for (i = 0; i < n; i++) {
 		size = sizeof(a);
-		if (getsockname(v[i].fd, (struct sockaddr *)&a, &size) == 0 &&
-		    a.ss_family != AF_UNIX)
+		if (getpeername(v[i].fd, (struct sockaddr *)&a, &size) < 0) {
+			if (errno == ENOTCONN)
+				return 1;
+		} else if (a.ss_family != AF_UNIX ||
+		    size > sizeof(a.ss_family))
 			return 1;
 	}
 	return 0;

@@ -27,11 +27,8 @@ registry_start() {
         --with-parent --address "$REGISTRY_ADDRESS" --log "$T/$name.log" "$@" \
         >"$T/$name.ready" 2>"$T/$name.err" &
     PIDS+=($!)
-    until grep -q '^ready' "$T/$name.ready"; do
-        kill -0 "${PIDS[-1]}" 2>/dev/null ||
-            die "registry_$name does not start: $(tail -n 3 "$T/$name.err")"
-        sleep 0.05
-    done
+    wait_for -p "${PIDS[-1]}" grep -q '^ready' "$T/$name.ready" ||
+        die "registry_$name does not start: $(tail -n 3 "$T/$name.err")"
     REGISTRY_URL=$(sed -n 's/^ready //p' "$T/$name.ready")
 }
 

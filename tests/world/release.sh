@@ -85,14 +85,9 @@ Subsystem sftp internal-sftp
 Include $(seen "$name" /etc/ssh/sshd_config.d)/*.conf
 END
     [ "$WORLD" = namespaces ] || world_makes /run/sshd
-    : >"$log"
-    start_on "$name" /usr/sbin/sshd -D -e -f "$(seen "$name" /etc/ssh/sshd_config)" \
-        2>"$log"
+    sshd_begin "$(seen "$name" /etc/ssh/sshd_config)" "$log" start_on "$name" ||
+        die "sshd of $name: $(cat "$log")"
     MACHINE_SSHD[$name]=${PIDS[-1]}
-    until grep -q '^Server listening' "$log"; do
-        kill -0 "${PIDS[-1]}" 2>/dev/null || die "sshd of $name: $(cat "$log")"
-        sleep 0.02
-    done
 }
 
 # machine_sshd NAME STOP|START: nobody gets in any more, and again.
@@ -258,11 +253,8 @@ $(web_site "$(address_of $r):$(ports web)" "$(seen $r /srv)")
 }
 END
     start_on $r nginx -c "$dir/nginx.conf" -e "$dir/web.err" 2>/dev/null
-    until as_root_on $r curl -s -o /dev/null --noproxy '*' "$URL/"; do
-        kill -0 "${PIDS[-1]}" 2>/dev/null ||
-            die "nginx: $(tail -n 3 "$(place $r /run/web.err)")"
-        sleep 0.05
-    done
+    wait_for -p "${PIDS[-1]}" test -s "$(place $r /run/nginx.pid)" ||
+        die "nginx: $(tail -n 3 "$(place $r /run/web.err)")"
 }
 
 # The API is served on build orchestration itself: without TLS, the tool talks
