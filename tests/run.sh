@@ -55,15 +55,44 @@ count() {
     done
 }
 
+# watch PID FILE...: ends it when none of the files has grown for STUCK seconds. A
+# test that hangs is a failure, not a wait; one that gets on, however slowly, is
+# none. A unit test says something when all of it is over.
+STUCK=${STUCK:-1800}
+watch() {
+    local pid=$1 size last='' since=$SECONDS
+    shift
+    while kill -0 "$pid" 2>/dev/null; do
+        size=$(stat -c %s "$@" | tr '\n' ' ')
+        if [ "$size" != "$last" ]; then
+            last=$size since=$SECONDS
+        elif [ $((SECONDS - since)) -gt "$STUCK" ]; then
+            echo "nothing new for $STUCK seconds: it is ended" >>"$2"
+            kill "$pid"
+            return
+        fi
+        # a sleep would outlive us
+        read -r -t 2 <>"$log/never"
+    done
+}
+
 # execute NAME: what it says goes into files, its status and time too.
 execute() {
-    local to=$log/${1//\//_} start=$SECONDS command=(bash "tests/$1.sh")
+    local to=$log/${1//\//_} start=$SECONDS command=(bash "tests/$1.sh") pid watcher
     case $1 in unit/*) command=("$BUILD/tests/test_${1#unit/}") ;; esac
-    # no test file takes so long: one that hangs is a failure, not a wait. In
-    # the background bash has everything ignore INT.
-    env --default-signal=INT,QUIT timeout -k 5 900 "${command[@]}" \
-        >"$to.out" 2>"$to.err" </dev/null 8>&-
+    : >"$to.out"
+    : >"$to.err"
+    # timeout for its way to end all that was begun, not for its time. In the
+    # background bash has everything ignore INT.
+    env --default-signal=INT,QUIT timeout -k 20 10d "${command[@]}" \
+        >"$to.out" 2>"$to.err" </dev/null 8>&- &
+    pid=$!
+    watch "$pid" "$to.out" "$to.err" 8>&- &
+    watcher=$!
+    wait "$pid"
     echo "$? $((SECONDS - start))" >"$to.status"
+    kill "$watcher" 2>/dev/null
+    wait "$watcher" 2>/dev/null
 }
 
 # report NAME: counts.
@@ -129,7 +158,7 @@ lanes=${LANES:-$(($(nproc) + 1))}
 # Where they can have no /dev/shm of their own, they would find the others' key
 # rings there.
 unshare -m true 2>/dev/null || lanes=1
-mkfifo "$log/done"
+mkfifo "$log/done" "$log/never"
 exec 8<>"$log/done"
 printf '%s\n' "${names[@]}" >"$log/names"
 for n in $(seq "$lanes"); do lane "$n" & done

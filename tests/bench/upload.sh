@@ -48,6 +48,7 @@ sshd_start() {
     local name=$1
     shift
     on_a_port sshd_try "$name" "$@" || die "no sshd: $(cat "$ssh_dir/$name.log")"
+    # shellcheck disable=SC2153  # set there
     port[$name]=$PORT
     known "$PORT"
 }

@@ -1,6 +1,6 @@
 # What runs beside a test: begun, waited for, on a port that is free. Sourced by
 # lib.sh, and by who does without it; PIDS are those who end with it.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034  # what is sourced is used elsewhere
 
 # wait_for [-p PID] COMMAND...: until it is true. The only way to wait for
 # something: a machine that is slow may take its time, and the failure is
