@@ -62,8 +62,8 @@ STUCK=${STUCK:-1800}
 watch() {
     local pid=$1 size last='' since=$SECONDS
     shift
-    while kill -0 "$pid" 2>/dev/null; do
-        size=$(stat -c %s "$@" | tr '\n' ' ')
+    while [ -e "$log/never" ] && kill -0 "$pid" 2>/dev/null; do
+        size=$(stat -c %s "$@" 2>/dev/null | tr '\n' ' ')
         if [ "$size" != "$last" ]; then
             last=$size since=$SECONDS
         elif [ $((SECONDS - since)) -gt "$STUCK" ]; then
@@ -72,7 +72,7 @@ watch() {
             return
         fi
         # a sleep would outlive us
-        read -r -t 2 <>"$log/never"
+        read -r -t 2 2>/dev/null <>"$log/never"
     done
 }
 
