@@ -29,7 +29,8 @@
 #include "lib/sys/log.h"
 
 #define SSHD "/usr/sbin/sshd"
-#define LONG_MS 30000
+#define LONG_MS 300000	/* for what must come: nobody waits so long */
+#define TRIES 30000	/* of a hundredth of a second, for the same */
 
 static const char *home;	/* NULL: it is the real one */
 static bool made_run_sshd;
@@ -183,9 +184,9 @@ start_sshd(const char *host_keys, const char *more)
 	snprintf(path, sizeof(path), "%s/sshd.conf", scratch_path);
 	argv[4] = path;
 	s.pid = spawn(argv, "sshd.log");
-	for (i = 0; i < 500 && !answers(s.port); i++)
+	for (i = 0; i < TRIES && !answers(s.port); i++)
 		nap(10);
-	assert_true(i < 500);
+	assert_true(i < TRIES);
 	buf_clear(&b);
 	strv_clear(&types);
 	return s;
@@ -665,7 +666,7 @@ open_under_a_signal(void *arg)
 	struct err e = ERR_INIT;
 
 	cleanup_start();
-	alarm(20);		/* a hang ends by a signal, not by a status */
+	alarm(300);		/* a hang ends by a signal, not by a status */
 	return remote_open(arg, &e) == NULL && e.kind == ERR_SIGNAL ? 0 : 1;
 }
 
@@ -701,7 +702,7 @@ signal_later_and_read(void *arg)
 	ssize_t n;
 
 	cleanup_start();
-	alarm(20);
+	alarm(300);
 	pthread_create(&thread, NULL, send_signal, NULL);
 	n = s->read(s->arg, &byte, 1, LONG_MS, &e);
 	pthread_join(thread, NULL);
@@ -745,7 +746,7 @@ start_agent(const char *keys)
 	pid = spawn(argv, "agent.log");
 	setenv("SSH_AUTH_SOCK", path, 1);
 	/* the socket is there a moment before anybody listens; 2: no agent */
-	for (i = 0; i < 500 && WEXITSTATUS(system(
+	for (i = 0; i < TRIES && WEXITSTATUS(system(
 	    "ssh-add -l >>agent.log 2>&1")) == 2; i++)
 		nap(10);
 	strv_split(&words, keys);
@@ -805,7 +806,7 @@ test_a_dead_agent(void **state)
 	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0);
 	assert_int_equal(listen(fd, 5), 0);
 	setenv("SSH_AUTH_SOCK", a.sun_path, 1);
-	t.connect_ms = 1500;
+	t.connect_ms = 5000;
 	is_refused(&t, ERR_REFUSED, "no key to log in with");
 	unsetenv("SSH_AUTH_SOCK");
 	close(fd);
