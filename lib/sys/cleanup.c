@@ -30,15 +30,26 @@ on_signal(int signal_number)
 		die(signal_number);
 }
 
+/* A handler, which exec(3) resets: children must not inherit SIG_IGN. */
+static void
+pass_over(int signal_number)
+{
+	(void)signal_number;
+}
+
 void
 cleanup_start(void)
 {
 	static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
 	struct sigaction action = {.sa_handler = on_signal};
-	struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
+	struct sigaction pipe = {.sa_handler = pass_over,
+	    .sa_flags = SA_RESTART};
+	struct sigaction child = {.sa_handler = SIG_DFL}, before;
+	sigset_t none;
 	size_t i;
 
-	sigemptyset(&action.sa_mask);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
 		/* nohup and background jobs keep what they ignore */
 		if (sigaction(signals[i], NULL, &before) == 0 &&
@@ -46,7 +57,8 @@ cleanup_start(void)
 			continue;
 		sigaction(signals[i], &action, NULL);
 	}
-	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGPIPE, &pipe, NULL);
+	sigaction(SIGCHLD, &child, NULL);
 }
 
 int

@@ -2,14 +2,20 @@
  * Signals. The first INT, TERM or HUP sets a flag; loops that copy, poll or
  * wait ask cleanup_check() and fail with ERR_SIGNAL, so that the ordinary
  * way out removes what was half made. A second one ends the process at once:
- * what it leaves lies in directories that the next run clears.
+ * what it leaves is in directories that the next run clears.
  */
 #ifndef LIB_SYS_CLEANUP_H
 #define LIB_SYS_CLEANUP_H
 
 #include "lib/base/err.h"
 
-/* Installs the handlers; ignores SIGPIPE, so that writes say EPIPE. */
+/*
+ * Installs the handlers, and undoes what a careless parent has left us: no
+ * signal is blocked, and SIGCHLD is not ignored, which would take from us how
+ * our children ended. INT, TERM and HUP stay ignored where they are (nohup).
+ * SIGPIPE does nothing, so that writes say EPIPE; programs that we start get
+ * its default action.
+ */
 void cleanup_start(void);
 
 /* 0, or -1 with ERR_SIGNAL after a signal came. Any thread may ask. */

@@ -85,8 +85,10 @@ report(struct job *job, struct err *e)
 	size_t i;
 
 	for (i = 0; i < job->n_failures; i++)
-		if (job->failures[i].err.kind == ERR_SIGNAL)
-			return cleanup_check(e);
+		if (job->failures[i].err.kind == ERR_SIGNAL) {
+			*e = job->failures[i].err;
+			return -1;
+		}
 	if (job->n_failures > 1)
 		qsort(job->failures, job->n_failures, sizeof(*job->failures),
 		    by_index);

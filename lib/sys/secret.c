@@ -1,6 +1,5 @@
 #include "lib/sys/secret.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,11 +8,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
-#include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 
 extern char **environ;
 
@@ -28,13 +28,19 @@ is_needed(const char *variable)
 	static const char *const exact[] = {
 		"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE",
 		"TZ", "TERM", "NO_COLOR", "COLUMNS", "TMPDIR",
-		"XDG_RUNTIME_DIR", "GNUPGHOME", "SSH_AUTH_SOCK",
-		"DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINERS_CONF",
+		"XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+		"GNUPGHOME", "SSH_AUTH_SOCK",
+		"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG",
+		"DOCKER_TLS", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH",
+		"DOCKER_API_VERSION", "CONTAINER_HOST", "CONTAINER_SSHKEY",
+		"CONTAINER_CONNECTION", "CONTAINERS_CONF",
+		"CONTAINERS_CONF_OVERRIDE", "CONTAINERS_STORAGE_CONF",
 		"SOURCE_DATE_EPOCH", "VEILID_CICD_CONF", "CI_COMMIT_TAG",
 		"CI_PIPELINE_CREATED_AT", "CI_PROJECT_DIR", "GITLAB_CI",
 		"IS_NIGHTLY",
 		"http_proxy", "https_proxy", "no_proxy", "HTTPS_PROXY",
-		"ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR",
+		"all_proxy", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE",
+		"SSL_CERT_DIR",
 	};
 	static const char *const prefixes[] = {
 		"LC_", "ASAN_", "UBSAN_", "LSAN_", "TSAN_", "LLVM_PROFILE_",
@@ -55,10 +61,9 @@ static int
 map_pages(struct secret *s, struct err *e)
 {
 	size_t size = SECRET_LIMIT + 1;
-	void *p;
-
-	p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
 	if (p == MAP_FAILED)
 		return err_sys(e, "map memory for a secret");
 	/* Locking may be beyond the user's limit: then swap must be safe. */
@@ -131,12 +136,29 @@ secret_take_variable(struct secret *s, const char *name)
 	return true;
 }
 
+/*
+ * A closed one would be the next file that is opened, a key or a lock, and
+ * have results written into it. The wrong way round, so that its use is the
+ * error that it is: "Bad file descriptor".
+ */
+static void
+open_standard_descriptors(void)
+{
+	int fd;
+
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null",
+		    fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			_exit(EX_OSERR);
+}
+
 void
 secret_harden_process(void)
 {
 	struct rlimit none = {0, 0};
 	char **from, **to;
 
+	open_standard_descriptors();
 	for (from = to = environ; *from != NULL; from++) {
 		keep_token(*from);
 		if (is_needed(*from))
@@ -174,40 +196,29 @@ check_private(int fd, const char *path, struct err *e)
 int
 secret_read_file(struct secret *s, const char *path, struct err *e)
 {
-	ssize_t n;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = -1;
+	/* a fifo that has no writer yet: io_read waits, and hears signals */
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
 	secret_clear(s);
 	if (fd < 0)
 		return err_sys(e, "open '%s'", path);
 	if (check_private(fd, path, e) < 0 || map_pages(s, e) < 0)
-		goto fail;
-	for (;;) {
-		n = read(fd, s->p + s->n, SECRET_LIMIT - s->n);
-		if (n < 0 && errno == EINTR) {
-			if (cleanup_check(e) < 0)
-				goto fail;
-			continue;
-		}
-		if (n < 0) {
-			err_sys(e, "read '%s'", path);
-			goto fail;
-		}
-		if (n == 0)
-			break;
+		goto out;
+	while ((n = io_read(fd, s->p + s->n, SECRET_LIMIT - s->n, path,
+	    e)) > 0) {
 		s->n += (size_t)n;
-		if (s->n == SECRET_LIMIT) {
-			err_set(e, ERR_DATA, "'%s' is larger than %zu bytes",
-			    path, SECRET_LIMIT - 1);
-			goto fail;
-		}
+		if (s->n < SECRET_LIMIT)
+			continue;
+		n = err_set(e, ERR_DATA, "'%s' is larger than %zu bytes",
+		    path, SECRET_LIMIT - 1);
+		break;
 	}
+out:
+	if (n < 0)
+		secret_clear(s);
 	close(fd);
-	return 0;
-fail:
-	secret_clear(s);
-	close(fd);
-	return -1;
+	return (int)n;
 }
 
 void

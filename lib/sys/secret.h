@@ -30,18 +30,22 @@ struct secret {
 extern const char *const secret_places[];
 
 /*
- * No core dump, no tracing by other processes of this user, and only those
- * environment variables left that the tools and their children need: a job's
- * environment is full of tokens. Called first in main.
+ * Called first in main. No core dump, no tracing by other processes of this
+ * user; of the environment, which in a job is full of tokens, only what the
+ * tools and their children (gpg, docker, podman) need. Descriptors 0 to 2 that
+ * are closed are opened on /dev/null, the wrong way round: reading from 0 and
+ * writing to 1 or 2 still fails with EBADF.
  */
 void secret_harden_process(void);
 
 /*
  * Reads a file that must be private: not readable or writable by group or
- * others, and owned by the caller or root. /dev/fd/N reads a descriptor.
+ * others, and owned by the caller or root. /dev/fd/N reads a descriptor. A
+ * pipe or fifo is waited for until its writer closes it, or a signal comes.
  * ERR_REFUSED for a file that others can read, with the chmod that helps.
  */
 int secret_read_file(struct secret *s, const char *path, struct err *e);
+
 /*
  * Takes a token out of the environment; it can be taken once. False where it
  * is not set, or empty. secret_harden_process has moved the values of
@@ -49,6 +53,7 @@ int secret_read_file(struct secret *s, const char *path, struct err *e);
  */
 #define SECRET_VARIABLES "DIGITALOCEAN_ACCESS_TOKEN", "GITLAB_TOKEN"
 bool secret_take_variable(struct secret *s, const char *name);
+
 /*
  * Becomes text followed by a copy of tail, NULL for none: a header with its
  * token. ERR_DATA where that is longer than a secret can be.

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 
 #include "lib/base/mem.h"
+#include "lib/sys/cleanup.h"
 #include "lib/sys/secret.h"
 
 static void
@@ -104,6 +105,63 @@ reads_a_pipe(void **state)
 	assert_string_equal(s.p, "token");
 	secret_clear(&s);
 	close(ends[0]);
+}
+
+/* Status 0 where the signal, which came before the wait, ends it. */
+static int
+read_for_ever(void *arg)
+{
+	struct secret s = SECRET_INIT;
+	struct err e = ERR_INIT;
+
+	cleanup_start();
+	raise(SIGTERM);
+	if (secret_read_file(&s, arg, &e) == 0)
+		return 1;
+	return e.kind == ERR_SIGNAL && s.p == NULL ? 0 : 2;
+}
+
+/* One that has no writer yet, and one whose writer never closes it. */
+static void
+a_signal_ends_the_wait_for_a_pipe(void **state)
+{
+	char path[32];
+	int ends[2];
+
+	(void)state;
+	assert_int_equal(mkfifo("fifo", 0600), 0);
+	assert_int_equal(in_child(read_for_ever, (void *)"fifo"), 0);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], "half", 4), 4);
+	snprintf(path, sizeof(path), "/dev/fd/%d", ends[0]);
+	assert_int_equal(in_child(read_for_ever, path), 0);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* Its writer comes later, and in pieces. */
+static void
+a_fifo_is_waited_for(void **state)
+{
+	struct secret s = SECRET_INIT;
+	struct err e = ERR_INIT;
+	pid_t pid = fork();
+	int fd;
+
+	(void)state;
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		usleep(150000);
+		fd = open("fifo", O_WRONLY | O_CLOEXEC);
+		if (write(fd, "ses", 3) != 3)
+			_exit(1);
+		usleep(150000);
+		_exit(write(fd, "ame", 3) != 3);
+	}
+	assert_ok(secret_read_file(&s, "fifo", &e), e);
+	assert_string_equal(s.p, "sesame");
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	secret_clear(&s);
 }
 
 static void
@@ -212,6 +270,92 @@ harden(void *arg)
 	if (getrlimit(RLIMIT_CORE, &core) < 0 || core.rlim_max != 0)
 		return 3;
 	return 0;
+}
+
+/* Status 0, or the number of what is not so. */
+static int
+harden_without_descriptors(void *arg)
+{
+	char byte;
+	int fd;
+
+	(void)arg;
+	close(0);
+	close(1);
+	close(2);
+	secret_harden_process();
+	fd = open(".", O_RDONLY | O_CLOEXEC);
+	if (fd <= 2)
+		return 1;
+	if (read(0, &byte, 1) >= 0 || errno != EBADF)
+		return 2;
+	if (write(1, "x", 1) >= 0 || errno != EBADF)
+		return 3;
+	return write(2, "x", 1) >= 0 || errno != EBADF ? 4 : 0;
+}
+
+static int
+harden_with_descriptors(void *arg)
+{
+	struct stat before[3], after;
+	int fd;
+
+	(void)arg;
+	for (fd = 0; fd < 3; fd++)
+		if (fstat(fd, &before[fd]) < 0)
+			return 1;
+	secret_harden_process();
+	for (fd = 0; fd < 3; fd++)
+		if (fstat(fd, &after) < 0 || after.st_ino != before[fd].st_ino)
+			return 2;
+	return 0;
+}
+
+static void
+no_file_becomes_a_standard_descriptor(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(harden_without_descriptors, NULL), 0);
+	assert_int_equal(in_child(harden_with_descriptors, NULL), 0);
+}
+
+/* What docker, podman and curl are told by, and what none of them reads. */
+static int
+harden_engines(void *arg)
+{
+	static const char *const kept[] = {
+		"DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG",
+		"DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "CONTAINER_HOST",
+		"CONTAINERS_CONF", "XDG_CONFIG_HOME", "XDG_DATA_HOME",
+		"XDG_RUNTIME_DIR", "all_proxy", "ALL_PROXY", "http_proxy",
+		"https_proxy", "HTTPS_PROXY", "no_proxy", "NO_PROXY",
+	};
+	/* HTTP_PROXY is what a web server makes of a request's "Proxy:" */
+	static const char *const gone[] = {
+		"HTTP_PROXY", "DOCKER_AUTH_CONFIG", "CI_REGISTRY_PASSWORD",
+	};
+	size_t i;
+
+	(void)arg;
+	for (i = 0; i < COUNT(kept); i++)
+		setenv(kept[i], "x", 1);
+	for (i = 0; i < COUNT(gone); i++)
+		setenv(gone[i], "x", 1);
+	secret_harden_process();
+	for (i = 0; i < COUNT(kept); i++)
+		if (getenv(kept[i]) == NULL)
+			return 1 + (int)i;
+	for (i = 0; i < COUNT(gone); i++)
+		if (getenv(gone[i]) != NULL)
+			return 100 + (int)i;
+	return 0;
+}
+
+static void
+engines_find_what_they_are_told_by(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(harden_engines, NULL), 0);
 }
 
 static void
@@ -356,10 +500,14 @@ main(int argc, char **argv)
 		cmocka_unit_test(refuses_a_file_that_others_can_read),
 		cmocka_unit_test(refuses_what_is_no_file),
 		cmocka_unit_test(reads_a_pipe),
+		cmocka_unit_test(a_signal_ends_the_wait_for_a_pipe),
+		cmocka_unit_test(a_fifo_is_waited_for),
 		cmocka_unit_test(empty_and_largest),
 		cmocka_unit_test(one_newline_is_cut_off),
 		cmocka_unit_test(pages_are_left_out_of_core_dumps),
 		cmocka_unit_test(a_hardened_process_has_little_environment),
+		cmocka_unit_test(no_file_becomes_a_standard_descriptor),
+		cmocka_unit_test(engines_find_what_they_are_told_by),
 		cmocka_unit_test(joins_text_and_secret),
 		cmocka_unit_test(tokens_are_taken_once),
 		cmocka_unit_test(proc_does_not_show_tokens),
