@@ -62,7 +62,7 @@ int store_begin(struct store *s, struct err *e);
 
 /*
  * Loads a generation; serial 0: the newest, an empty one where there is none.
- * ERR_MISSING: it is not kept. ERR_DATA: it is damaged, and, of the newest, what
+ * ERR_MISSING: it is not kept. ERR_DATA: it is damaged; of the newest, with what
  * can be done about it.
  */
 int store_load(const struct store *s, uint64_t serial, struct generation *g,

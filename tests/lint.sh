@@ -176,6 +176,13 @@ check_layers() {
     done < <(includes '"') | sort -u
 }
 
+# A source with its header is one: whoever includes the header needs both.
+check_circles() {
+    includes '"' | sed -E 's/:[0-9]+:/ /; s/\.[ch]( |$)/\1/g' |
+        awk '$1 != $2' | sort -u | tsort 2>&1 >/dev/null |
+        sed 's/^tsort: //; s/^-: input contains a loop:$/a circle of includes:/'
+}
+
 # A header that no public one is made of: its name ends in _private.h, and it is
 # its own folder's alone.
 check_private_headers() {
@@ -428,6 +435,7 @@ check shellcheck check_shellcheck
 check clang check_clang
 check cppcheck check_cppcheck
 check layers check_layers
+check circles check_circles
 check private-headers check_private_headers
 check include-form check_include_form
 check tools-apart check_tools_apart
