@@ -14,6 +14,7 @@
 #define PART ".part"
 #define TRIES 3
 #define PAUSE_MS 2000
+#define DEPTH 32	/* of directories that are removed */
 
 /* One drop on its way. */
 struct sending {
@@ -86,6 +87,7 @@ check_inbox(struct sending *s, struct sftp *sftp, struct err *e)
 	    "writable by the account", s->u->inbox);
 }
 
+/* Those of its files, parents first, are made and added to dirs. */
 static int
 make_dirs(struct sending *s, struct sftp *sftp, struct strv *dirs,
     struct err *e)
@@ -115,6 +117,32 @@ is_of_drop(const struct sending *s, const char *path)
 	return false;
 }
 
+/* A file, or a directory with all that is in it. */
+static int
+remove_all(struct sftp *sftp, const char *path, int depth, struct err *e)
+{
+	struct strv names = STRV_INIT;
+	struct sftp_attributes a;
+	int status = sftp_stat(sftp, path, &a, e);
+	size_t i;
+	char *full;
+
+	if (status < 0 || !a.is_directory)
+		return status < 0 ? -1 : sftp_remove(sftp, path, e);
+	if (depth == 0)
+		return err_set(e, ERR_DATA, "directory '%s' is too deep to be "
+		    "removed", path);
+	status = sftp_list(sftp, path, &names, e);
+	for (i = 0; i < names.n && status == 0; i++) {
+		full = mem_format("%s/%s", path, names.v[i]);
+		status = remove_all(sftp, full, depth - 1, e);
+		free(full);
+	}
+	strv_clear(&names);
+	return status < 0 ? -1 : sftp_remove_dir(sftp, path, e);
+}
+
+/* A drop with a file that is not listed is a bad one. */
 static int
 remove_strays(struct sending *s, struct sftp *sftp,
     const struct strv *dirs, struct err *e)
@@ -129,7 +157,7 @@ remove_strays(struct sending *s, struct sftp *sftp,
 		for (k = 0; k < names.n && status == 0; k++) {
 			path = mem_format("%s/%s", dirs->v[i], names.v[k]);
 			if (!is_of_drop(s, path))
-				status = sftp_remove(sftp, path, e);
+				status = remove_all(sftp, path, DEPTH, e);
 			free(path);
 		}
 		strv_clear(&names);
@@ -137,6 +165,7 @@ remove_strays(struct sending *s, struct sftp *sftp,
 	return status;
 }
 
+/* 1: the drop is there, complete; 0: it is not. */
 static int
 is_there(struct sending *s, struct sftp *sftp, struct err *e)
 {
@@ -163,27 +192,16 @@ is_there(struct sending *s, struct sftp *sftp, struct err *e)
 	return status < 0 ? -1 : 1;
 }
 
-/* It may have gone with the other's rename. */
+/*
+ * Another job was faster: what is left of ours is of no use to anybody. It may
+ * have gone with the other's rename.
+ */
 static void
-remove_part(struct sending *s, struct sftp *sftp,
-    const struct strv *dirs)
+remove_part(struct sending *s, struct sftp *sftp)
 {
-	struct strv names = STRV_INIT;
 	struct err ignored = ERR_INIT;
-	size_t i, k;
-	char *path;
 
-	for (i = dirs->n; i-- > 0;) {
-		if (sftp_list(sftp, dirs->v[i], &names, &ignored) < 0)
-			continue;
-		for (k = 0; k < names.n; k++) {
-			path = mem_format("%s/%s", dirs->v[i], names.v[k]);
-			(void)sftp_remove(sftp, path, &ignored);
-			free(path);
-		}
-		strv_clear(&names);
-		(void)sftp_remove_dir(sftp, dirs->v[i], &ignored);
-	}
+	(void)remove_all(sftp, s->part, DEPTH, &ignored);
 	log_detail("'%s' was completed by another job", s->final);
 }
 
@@ -207,6 +225,7 @@ look_again(const struct sending *s, struct err *e)
 	return 0;
 }
 
+/* Its name is what makes it count. */
 static int
 commit(struct sending *s, struct sftp *sftp,
     const struct strv *dirs, struct err *e)
@@ -279,7 +298,7 @@ send_drop(struct sending *s, struct line *line, struct err *e)
 		status = commit(s, line->sftp, &dirs, e);
 	if (status < 0 && (e->kind == ERR_MISSING || e->kind == ERR_CREATE)) {
 		if (is_there(s, line->sftp, &looking) > 0) {
-			remove_part(s, line->sftp, &dirs);
+			remove_part(s, line->sftp);
 			status = 0;
 		} else if (e->kind == ERR_MISSING) {
 			e->kind = ERR_AGAIN;

@@ -547,6 +547,22 @@ test_a_stray_file_in_a_leftover() {
     [ ! -e "$DROP/stray" ] || die 'a bad drop counts'
 }
 
+# A directory was taken for a file, could not be removed, and every later run
+# ended with 74.
+test_a_stray_directory_in_a_leftover() {
+    prepare
+    must send -r v0.3.4
+    the_drop v0.3.4 amd64-deb
+    mv "$DROP" "$DROP.part"
+    mkdir -p "$DROP.part/stray/deep/er"
+    echo x >"$DROP.part/stray/deep/file"
+    ln -s / "$DROP.part/stray/link"
+    chown -hR "$SSHD_UID:$SSHD_UID" "$DROP.part"
+    must send -r v0.3.4
+    the_drop v0.3.4 amd64-deb
+    [ ! -e "$DROP/stray" ] || die 'a bad drop counts'
+}
+
 test_full_disk() {
     prepare
     mount -t tmpfs -o "size=128k,uid=$SSHD_UID" tmpfs "$SSHD_INBOX" ||
