@@ -134,8 +134,8 @@ machine_tags(const struct conf *conf, struct strv *tags, struct err *e)
 	for (i = 0; i < tags->n; i++)
 		if (!is_tag(tags->v[i]))
 			return err_set(e, ERR_CONFIG, "[digitalocean] tags: "
-			    "'%s' is no tag: letters, digits, '_', '-' and "
-			    "':' only", tags->v[i]);
+			    "'%s' is not a tag: it may have only letters, "
+			    "digits, '_', '-' and ':'", tags->v[i]);
 	return 0;
 }
 

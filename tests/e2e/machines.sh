@@ -483,7 +483,7 @@ test_configuration() {
     expect 78 'letters, digits, dots and dashes' \
         machines list -o digitalocean.name-format=build_%s
     expect 78 'tags is empty' machines delete --all -o digitalocean.tags=
-    expect 78 "'a.b' is no tag" machines list -o 'digitalocean.tags=build a.b'
+    expect 78 "'a.b' is not a tag" machines list -o 'digitalocean.tags=build a.b'
     expect 78 'api-url: a token is not sent over http' \
         machines list -o digitalocean.api-url=http://api.example.org
     expect 78 'api-url' machines list -o digitalocean.api-url=http://127.0.0.1.example.org
