@@ -120,7 +120,8 @@ test_create_list_delete() {
 }
 
 test_json_and_headers() {
-    local tool="$BUILD/bin/build-machine-ctl -c $T/conf"
+    local screen=(python3 "$ROOT/tests/e2e/on_terminal.py" 200
+        "$BUILD/bin/build-machine-ctl" -c "$T/conf")
     start
     ours arm64-deb status=new >/dev/null
     must machines --json create amd64-deb
@@ -134,12 +135,14 @@ test_json_and_headers() {
     is "$(json '[type(j[0][k]).__name__ for k in ("age-seconds", "cost-usd")]')" \
         "['int', 'float']"
     is "$(json 'j[1]["private-ip"], j[1]["status"]')" "('', 'new')"
-    in_cloud script -qec "$tool list" /dev/null </dev/null | tr -d '\r' >screen
-    is "$(sed -n 1p screen)" "build${TAB}id${TAB}name${TAB}status${TAB}private-ip${TAB}public-ip${TAB}age-seconds${TAB}cost-usd"
-    is "$(sed -n '2,$p' screen | cut -f 1 | tr '\n' ' ')" 'amd64-deb arm64-deb '
+    in_cloud "${screen[@]}" list </dev/null | tr -d '\r' >screen
+    is "$(awk 'NR == 1 {$1 = $1; print}' screen)" \
+        'build id name status private-ip public-ip age cost-usd'
+    is "$(awk 'NR > 1 {printf "%s ", $1}' screen)" 'amd64-deb arm64-deb '
     # a field that is not known is empty
-    grep -Eq "^arm64-deb${TAB}[0-9]+${TAB}[^$TAB]+${TAB}new$TAB$TAB$TAB" screen ||
-        die "$(cat -A screen)"
+    must machines list
+    grep -Eq "^arm64-deb${TAB}[0-9]+${TAB}[^$TAB]+${TAB}new$TAB$TAB$TAB" out ||
+        die "$(cat -A out)"
     must machines --json check
     is "$(json 'sorted({d["level"] for d in j}), list(j[0])')" \
         "(['ok'], ['level', 'subject', 'finding'])"
@@ -147,9 +150,8 @@ test_json_and_headers() {
     is "$(json 'len(j), list(j[0])')" "(2, ['build', 'id', 'name', 'age-seconds', 'cost-usd'])"
     must machines --json list
     is "$(json j)" '[]'
-    in_cloud script -qec "$tool delete --all" /dev/null </dev/null |
-        tr -d '\r' >screen
-    grep -q "^build${TAB}id${TAB}name${TAB}age-seconds${TAB}cost-usd\$" screen ||
+    in_cloud "${screen[@]}" delete --all </dev/null | tr -d '\r' >screen
+    awk '{$1 = $1; print}' screen | grep -qx 'build id name age cost-usd' ||
         die "$(cat -A screen)"
     there
 }
