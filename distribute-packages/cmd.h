@@ -31,8 +31,9 @@ int cmd_send(const struct tool_call *call, struct err *e);
 int cmd_verify(const struct tool_call *call, struct err *e);
 
 /*
- * build; where its generation is sent at once, it prints no record. *serial
- * becomes the one that was made, or by a dry run would have been; 0: none.
+ * build. With is_sent it prints no record, because send will. *serial becomes
+ * that of the generation that was made or, by a dry run, would have been made;
+ * 0: none.
  */
 int cmd_build_for(const struct tool_call *call, bool is_sent,
     uint64_t *serial, struct err *e);

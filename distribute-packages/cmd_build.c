@@ -135,7 +135,7 @@ drop_repeated(struct suite *s, struct err *e)
 			v[i - 1]->is_dropped = true;
 		else
 			status = err_set(e, ERR_DATA, "'%s' comes twice, with "
-			    "different content", v[i]->path);
+			    "different contents", v[i]->path);
 	}
 	free(v);
 	suite_compact(s);
@@ -210,7 +210,8 @@ cmd_build_for(const struct tool_call *call, bool is_sent, uint64_t *serial,
 	int status;
 
 	if (release_find(options.release, release, e) < 0)
-		return is_sent ? err_wrap(e, "no verb, so build and send") : -1;
+		return !is_sent ? -1 :
+		    err_wrap(e, "without a verb: build and send");
 	if (is_sent && send_check(call->conf, e) < 0)
 		return -1;
 	if (options.may_change_fields)

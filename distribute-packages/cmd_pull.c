@@ -113,8 +113,8 @@ check_public(const struct pulling *p, struct err *e)
 		    "'", p->newest, next->serial, p->store.path, p->newest);
 	if (last->serial > next->serial)
 		return err_set(e, ERR_REFUSED, "the state has generation %"
-		    PRIu64 ", and the public one is %" PRIu64 ": it is the "
-		    "state that is newer", last->serial, next->serial);
+		    PRIu64 ", and the public one is %" PRIu64 ": the state "
+		    "is newer", last->serial, next->serial);
 	if (last->serial == next->serial &&
 	    !hash_equal(last->self, next->self))
 		return err_set(e, ERR_REFUSED, "the state has another "
@@ -138,7 +138,7 @@ commit(struct pulling *p, struct err *e)
 	    &p->next, e) < 0 || store_commit(&p->store, &p->next, e) < 0)
 		return -1;
 	else
-		log_notice("generation %" PRIu64 " is here: %s, %zu files",
+		log_notice("pulled generation %" PRIu64 ": %s, %zu files",
 		    m->serial, m->release, m->n);
 	return store_collect(&p->store, keep, e);
 }

@@ -64,8 +64,8 @@ open_suites(struct publication *p, const struct manifest *then,
 			return -1;
 	}
 	if (p->n_suites == 0)
-		return err_set(e, ERR_MISSING, "that generation has no suite "
-		    "to go back to");
+		return err_set(e, ERR_MISSING, "that generation has none of "
+		    "the suites");
 	return 0;
 }
 
@@ -97,8 +97,8 @@ cmd_revert(const struct tool_call *call, struct err *e)
 	int status;
 
 	if (!serial_read(call->args[0], &serial))
-		return err_set(e, ERR_USAGE, "'%s' is no serial",
-		    call->args[0]);
+		return err_set(e, ERR_USAGE, "'%s' is not the serial of a "
+		    "generation", call->args[0]);
 	p = mem_zero(1, sizeof(*p));
 	status = publication_open(p, call, PUBLICATION_MUST_CHANGE, e);
 	if (status == 0)

@@ -280,7 +280,7 @@ find_published(const struct collect_options *o, const struct signed_rpm *r,
 	}
 	if (status >= 0 && basearches.n == 0)
 		status = err_set(e, ERR_CONFIG, "it is for all architectures, "
-		    "and [release] builds names no rpm build");
+		    "but [release] builds names no rpm build");
 	else if (status >= 0)
 		status = live == basearches.n;
 	strv_clear(&basearches);
@@ -353,7 +353,7 @@ read_rpm(const struct collecting *c, const struct place *place, int fd,
 	if (place->is_drop) {
 		status = hash_fd(fd, name, &d, e);
 		if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)
-			status = err_sys(e, "read again");
+			status = err_sys(e, "seek in '%s'", name);
 		if (status == 0 && check_digest(place, name, d.sha256, e) < 0)
 			status = err_wrap(e, "%s", name);
 	}

@@ -1,7 +1,7 @@
 /*
  * The packages that a release brings: from the drops in the inbox, or from
- * directories, each opened and checked, and copied into the store on the way;
- * rpms are signed on that way, too.
+ * directories. Each is opened, checked and copied into the store as it is read;
+ * an rpm is signed at the same time.
  */
 #ifndef COLLECT_H
 #define COLLECT_H
@@ -26,7 +26,7 @@ struct collect_options {
 /* A package that was found good. */
 struct item {
 	enum package_format format;
-	bool is_waiting;	/* an rpm that the container has to sign */
+	bool is_waiting;	/* an rpm for the container to sign */
 	struct deb deb;
 	struct signed_rpm rpm;
 };

@@ -1,5 +1,5 @@
 /*
- * Drops of packages that are not needed any more are removed from the inbox:
+ * Drops of packages that are no longer needed are removed from the inbox:
  * those that the live generation or an earlier one was made of, those that are
  * older than [repository] drop-age, but for those of the release that is being
  * worked on, and halves (.part) to which nothing was added for a day. Nothing

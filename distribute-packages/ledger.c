@@ -38,7 +38,8 @@ parse_line(struct ledger *l, char *line, struct err *e)
 	}
 	if (!good || *state != ' ' || (path = strchr(state + 1, ' ')) == NULL ||
 	    !path_is_safe(path + 1))
-		return err_set(e, ERR_DATA, "damaged ledger line '%s'", line);
+		return err_set(e, ERR_DATA, "the ledger has a bad line: "
+		    "'%s'", line);
 	*path++ = '\0';
 	state++;
 	if (strcmp(state, "live") == 0)
@@ -61,7 +62,7 @@ ledger_parse(struct ledger *l, const char *text, size_t n, struct err *e)
 	while (p < end && status == 0) {
 		newline = memchr(p, '\n', (size_t)(end - p));
 		if (newline == NULL) {
-			status = err_set(e, ERR_DATA, "truncated ledger");
+			status = err_set(e, ERR_DATA, "the ledger is cut off");
 			break;
 		}
 		line.n = 0;

@@ -7,9 +7,10 @@
  * Content is what the name stands for: the file itself, or of an rpm, which
  * may be signed anew, the SHA-256 of its main header (lib/rpm/rpm.h: identity).
  *
- * State "live": the present indexes need it. A number: they have not since
- * that time (seconds since 1970), it stays for the suite's grace. "gone": no
- * longer in the tree, but its name may never stand for another content.
+ * State "live": the newest indexes need the file. A number: they have not
+ * needed it since that time (seconds since 1970); it stays for the suite's
+ * grace. "gone": the file has left the tree, but its name must never stand for
+ * another content.
  */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -56,8 +57,8 @@ void ledger_sort(struct ledger *l);
 /* NULL where there is none. The ledger must be sorted. */
 struct ledger_entry *ledger_find(const struct ledger *l, const char *path);
 /*
- * What was published as path: 1 just this, and it is live; 0 never, or just
- * this but not live any more; -1 with ERR_DATA: something else.
+ * Was this content published as path? 1: yes, and it is live. 0: yes, but it is
+ * no longer live; or nothing was. -1 with ERR_DATA: another content was.
  */
 int ledger_compare(const struct ledger *l, const char *path,
     const uint8_t content[HASH_SIZE], struct err *e);

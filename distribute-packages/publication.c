@@ -157,7 +157,7 @@ publication_suite(struct publication *p, const char *name, struct err *e)
 		if (strcmp(p->suites[i].name, name) == 0)
 			return &p->suites[i];
 	if (p->n_suites == PUBLICATION_SUITES) {
-		err_set(e, ERR_CONFIG, "more than %d suites",
+		err_set(e, ERR_CONFIG, "the tree has more than %d suites",
 		    PUBLICATION_SUITES);
 		return NULL;
 	}

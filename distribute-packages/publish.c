@@ -209,8 +209,8 @@ publish(struct publication *p, const char *release, struct err *e)
 	if (publication_await_key(p, e) < 0 || check_fields(p, e) < 0)
 		return -1;
 	if (is_unchanged(p)) {
-		log_notice("nothing to do: generation %" PRIu64 " has all of "
-		    "it", p->last.manifest.serial);
+		log_notice("nothing to do: generation %" PRIu64 " is up to "
+		    "date", p->last.manifest.serial);
 		if (!p->call->is_dry_run &&
 		    store_collect(&p->store, keep, e) < 0)
 			return -1;
@@ -230,7 +230,7 @@ publish(struct publication *p, const char *release, struct err *e)
 	    p->next.manifest.serial, p->next.manifest.release,
 	    p->next.manifest.n);
 	if (store_collect(&p->store, keep, e) < 0)
-		return err_wrap(e, "the generation is made, but clearing up "
-		    "failed");
+		return err_wrap(e, "the generation is made, but what is no "
+		    "longer kept could not be removed");
 	return print_record(p, &p->next.manifest, e);
 }

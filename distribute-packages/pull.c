@@ -217,7 +217,8 @@ pull_files(const struct store *store, const struct manifest *m,
 	tally->n = atomic_load(&p.fetched);
 	tally->bytes = atomic_load(&p.bytes);
 	if (status == 0 && !is_dry_run)
-		log_notice("fetched %zu files, %s in %.1f s; %zu were here",
+		log_notice("fetched %zu files, %s in %.1f s; %zu were here "
+		    "already",
 		    tally->n, log_bytes(tally->bytes),
 		    (double)(clock_ms() - began) / 1000, p.files.n - tally->n);
 	return status;

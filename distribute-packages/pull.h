@@ -1,6 +1,6 @@
 /*
- * The two halves of `pull`: the files of a public tree into the store, and
- * the ledger that the tree tells of.
+ * The two halves of `pull`: the files of a public tree are fetched into the
+ * store, and the ledger is made again from what the tree says.
  */
 #ifndef PULL_H
 #define PULL_H
@@ -15,24 +15,25 @@ struct pull_tally {
 };
 
 /*
- * Every file that the manifest, which is trusted, lists becomes an object: it
- * is there with its hash, or fetched from below url. With is_dry_run those
- * that are missing are counted. ERR_DATA: another hash than the listed one;
- * ERR_MISSING: not on the server; ERR_AGAIN: the server cannot be reached, or
- * was cut off; what has arrived by then stays.
+ * Makes an object of every file that the manifest lists, which must be trusted:
+ * unless the store has it with its hash, it is fetched from below url. With
+ * is_dry_run the missing ones are only counted. ERR_DATA: a file has another
+ * hash than the listed one; ERR_MISSING: it is not on the server; ERR_AGAIN:
+ * the server cannot be reached, or the connection was cut. What has arrived by
+ * then stays.
  */
 int pull_files(const struct store *store, const struct manifest *m,
     const char *url, bool is_dry_run, struct pull_tally *tally,
     struct err *e);
 
 /*
- * Fills g's ledger: which of its files the present indexes need, and what its
- * packages are. What only older generations knew is taken from last.
+ * Fills g's ledger: which of its files the indexes need, and what its packages
+ * are. What only older generations knew is taken from the ledger `last`.
  */
 int pull_ledger(const struct conf *conf, const struct store *store,
     const struct ledger *last, struct generation *g, struct err *e);
 
-/* The configuration has every suite of the tree: ERR_CONFIG. */
+/* ERR_CONFIG if a suite of the tree is not configured. */
 int pull_check_suites(const struct conf *conf, const struct manifest *m,
     struct err *e);
 

@@ -124,7 +124,7 @@ read_live(struct sending *s, struct pgp *pgp, struct err *e)
 	buf_clear(&p.text);
 	buf_clear(&p.signature);
 	if (status > 0 && why.kind != ERR_NONE)
-		log_warning(LIVE " in the inbox is not believed, so all files "
+		log_warning(LIVE " in the inbox is not trusted, so all files "
 		    "are sent: %s", why.text);
 	else if (status == 0)
 		log_detail("no " LIVE " in the inbox: all files are sent");

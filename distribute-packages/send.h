@@ -1,6 +1,6 @@
 /*
- * The newest generation on its way to the repository server, as a drop of
- * what that does not have yet.
+ * Sends the newest generation to the repository server, as a drop of the files
+ * that the server does not have yet.
  */
 #ifndef SEND_H
 #define SEND_H
@@ -13,9 +13,9 @@
 int send_check(const struct conf *conf, struct err *e);
 
 /*
- * Sends, removes drops of packages that have served, and prints the record.
- * coming is the serial of a generation that a dry run did not make, or 0: the
- * newest one there is.
+ * Sends the newest generation, removes drops of packages that have served, and
+ * prints the record. After a dry run of build, `coming` is the serial of the
+ * generation that it would have made; otherwise 0.
  */
 int send_newest(const struct tool_call *call, uint64_t coming, struct err *e);
 

@@ -37,7 +37,7 @@ struct generation {
 	struct buf text;
 	struct buf signature;
 	struct ledger ledger;
-	struct strv drops;	/* it is made of; for store_commit alone */
+	struct strv drops;	/* made of these; for store_commit alone */
 };
 #define GENERATION_INIT {.manifest = MANIFEST_INIT}
 
@@ -57,13 +57,13 @@ void store_close(struct store *s);	/* accepts what was never opened */
 int store_sandbox(const struct store *s, const struct conf *conf,
     bool with_inbox, struct err *e);
 
-/* Call before the first object is added: marks the store as unfinished. */
+/* Marks the store as unfinished: call it before the first object is added. */
 int store_begin(struct store *s, struct err *e);
 
 /*
  * Loads a generation; serial 0: the newest, an empty one where there is none.
- * ERR_MISSING: it is not kept. ERR_DATA: it is damaged; of the newest, with what
- * can be done about it.
+ * ERR_MISSING: it is not kept. ERR_DATA: it is damaged; of the newest, the
+ * text says what can be done about it.
  */
 int store_load(const struct store *s, uint64_t serial, struct generation *g,
     struct err *e);

@@ -21,8 +21,8 @@ read_builds(struct suite *s, const struct conf *conf, struct err *e)
 	for (i = 0; i < builds.n && status == 0; i++) {
 		if (!build_parse(builds.v[i], &b))
 			status = err_set(e, ERR_CONFIG, "[release] builds: "
-			    "'%s' is none: ARCHITECTURE-deb or "
-			    "ARCHITECTURE-rpm", builds.v[i]);
+			    "'%s' is not a build: write ARCHITECTURE-deb "
+			    "or ARCHITECTURE-rpm", builds.v[i]);
 		else if (b.format == FORMAT_DEB)
 			s->has_apt = true;
 		else if (strv_has(&s->architectures, b.architecture))
@@ -56,7 +56,8 @@ suite_open(struct suite *s, const struct conf *conf, const char *name,
 		if (!control_is_architecture(s->architectures.v[i]) ||
 		    strcmp(s->architectures.v[i], "all") == 0)
 			return err_set(e, ERR_CONFIG, "[%s] architectures: "
-			    "'%s' is none", s->section, s->architectures.v[i]);
+			    "'%s' is not one", s->section,
+			    s->architectures.v[i]);
 	if (s->architectures.n == 0)
 		return err_set(e, ERR_CONFIG, "[%s] architectures is empty",
 		    s->section);

@@ -62,7 +62,8 @@ read_stanza(struct suite *s, const char *from, const char *to, struct err *e)
 		return -1;
 	if (!p.name || !p.version || !p.architecture || !p.path ||
 	    !has_size || !has_hash)
-		return err_set(e, ERR_DATA, "incomplete stanza");
+		return err_set(e, ERR_DATA, "a stanza lacks Package, "
+		    "Version, Architecture, Filename, Size or SHA256");
 	*suite_append(s) = p;
 	return 0;
 }

@@ -102,7 +102,7 @@ open_stored(const struct store *store, const uint8_t sha256[HASH_SIZE],
 	if (fd < 0)
 		return -1;
 	status = fstat(fd, &st) < 0 ?
-	    err_sys(e, "look at object '%s'", hex) : rpm_read(fd, hex, r, e);
+	    err_sys(e, "stat object '%s'", hex) : rpm_read(fd, hex, r, e);
 	if (status < 0) {
 		close(fd);
 		return -1;

@@ -62,8 +62,8 @@ read_list(struct suite *s, const struct tree *t, const char *dir,
 	int status;
 
 	if (f == NULL)
-		return err_set(e, ERR_DATA, "'%s/repodata/repomd.xml' has no "
-		    "%s", dir, rpm_list_name(list));
+		return err_set(e, ERR_DATA, "'%s/repodata/repomd.xml' does "
+		    "not list %s", dir, rpm_list_name(list));
 	s->texts = mem_resize(s->texts, s->n_texts + 1, sizeof(*s->texts));
 	b = &s->texts[s->n_texts++];
 	*b = (struct buf)BUF_INIT;

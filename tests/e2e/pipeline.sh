@@ -114,7 +114,7 @@ test_everything_twice() {
     before=$(public)
     runs release
     says 'The release v0.3.4 is there already'
-    says 'nothing to do: generation 1 has all of it'
+    says 'nothing to do: generation 1 is up to date'
     [ "$(public)" = "$before" ] || die 'the second run changed what is public'
     nothing_is_left
     for job in $WORK_JOBS; do

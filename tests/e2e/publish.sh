@@ -262,7 +262,7 @@ test_same_name_other_content_is_refused() {
     mkdir two
     DEB_EXTRA=a make_deb two/a lab-x 0.3.4 all
     DEB_EXTRA=b make_deb two/b lab-x 0.3.4 all
-    expect 65 'comes twice, with different content' \
+    expect 65 'comes twice, with different contents' \
         dist build -r v0.3.4 --from two/a --from two/b --partial
 }
 
@@ -324,7 +324,7 @@ test_remove_revert_refresh() {
     must dist list
     [ "$(cut -f5 "$T/out" | sort -u)" = 0.3.4 ] || die "revert 1"
     expect 66 'generation 99 is not kept' dist revert 99
-    expect 64 'no serial' dist revert x
+    expect 64 'is not the serial of a generation' dist revert x
     expect 66 "no package 'nothing'" dist remove nothing
     must dist refresh
     expect 66 'not published' dist refresh --suite nightly

@@ -142,7 +142,7 @@ test_states_that_do_not_fit() {
     must dist pull
     # newer than what is public
     must dist refresh
-    expect 77 'it is the state that is newer' dist pull
+    expect 77 'the state is newer' dist pull
     [ -d state/generations/3 ] || die "gone"
     # another second generation
     rm -rf state

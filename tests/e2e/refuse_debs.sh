@@ -178,7 +178,7 @@ test_an_rpm_is_not_dropped_silently() {
     expect 65 'rpm' dist build -r v0.3.4 --from p --partial
     expect 66 'build amd64-rpm' dist \
         -o 'release.builds=amd64-deb amd64-rpm' build -r v0.3.4
-    expect 78 'amd64-msi.*is none' dist -o 'release.builds=amd64-msi' \
+    expect 78 'amd64-msi.*is not a build' dist -o 'release.builds=amd64-msi' \
         build -r v0.3.4
     expect 66 'no .deb and no .rpm in' dist build -r v0.3.4 --from home --partial
     expect 66 'nowhere' dist build -r v0.3.4 --from nowhere --partial

@@ -229,7 +229,7 @@ test_noarch_goes_into_every_repository() {
         --define 'version 0.3.4' --define 'release 1' --define '_buildhost other'
     expect 65 'veilid-doc-0.3.4-1.noarch.rpm' dist build -r v0.3.4 --from b --partial
     rm -rf state
-    expect 65 'comes twice, with different content' \
+    expect 65 'comes twice, with different contents' \
         dist build -r v0.3.4 --from x --from b --partial
 }
 

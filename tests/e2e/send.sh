@@ -117,27 +117,27 @@ test_live_that_is_not_ours() {
     cp -a "$SSHD_INBOX/LIVE" live
     # changed, of another key, unreadable: everything is sent
     sed -i 's/^# release.*/# release v9/' "$SSHD_INBOX/LIVE/SHA256SUMS"
-    expect 0 'LIVE/ in the inbox is not believed, so all files are sent: .*bad signature' dist send
+    expect 0 'LIVE/ in the inbox is not trusted, so all files are sent: .*bad signature' dist send
     the_drop 2
     [ -n "$(find "$DROP" -name '*.deb')" ] || die "not all"
     rm -rf "$DROP" "$SSHD_INBOX/LIVE"
     cp -a live "$SSHD_INBOX/LIVE"
     make_key other
     sign_file other "$SSHD_INBOX/LIVE/SHA256SUMS"
-    expect 0 'not believed.*not trusted' dist send
+    expect 0 'LIVE/ in the inbox is not trusted.*not trusted' dist send
     rm -rf "$DROP"
     : >"$SSHD_INBOX/LIVE/SHA256SUMS"
-    expect 0 'not believed' dist send
+    expect 0 'LIVE/ in the inbox is not trusted' dist send
     rm -rf "$DROP" "$SSHD_INBOX/LIVE/SHA256SUMS.asc"
     must dist send
     the_drop 2
     [ -n "$(find "$DROP" -name '*.deb')" ] || die "not all"
-    # with another key from now on, what the old one has signed is not believed
+    # with another key from now on, what the old one has signed is not trusted
     rm -rf "$DROP" "$SSHD_INBOX/LIVE"
     cp -a live "$SSHD_INBOX/LIVE"
     use_key other
     must dist refresh
-    expect 0 'not believed' dist send
+    expect 0 'LIVE/ in the inbox is not trusted' dist send
     must deploy
     must deploy verify
 }
@@ -188,7 +188,7 @@ drop_all() {
 
 test_without_a_verb() {
     prepare
-    expect 64 "no verb, so build and send: which release" dist
+    expect 64 "without a verb: build and send: which release" dist
     expect 64 "unknown verb 'sned'" dist sned
     expect 78 '\[repo-server\] host' dist -c <(sed '/^\[repo-server/,$d' conf) -r v0.3.4
     drop_all v0.3.4 p
@@ -200,7 +200,7 @@ test_without_a_verb() {
     [ "$(wc -l <out)" = 1 ] || die "$(cat out)"
     # the build has nothing to do, and a drop that got lost is sent again
     rm -rf "$DROP"
-    expect 0 'nothing to do: generation 1 has all of it' dist -r v0.3.4
+    expect 0 'nothing to do: generation 1 is up to date' dist -r v0.3.4
     the_drop 1
     must deploy
     # the options of build
