@@ -52,22 +52,16 @@ list_generation(const struct tool_call *call, const struct store *store,
 	struct tree t = store_tree(store, g);
 	struct report *r = report_open(columns, COUNT(columns),
 	    call->wants_json);
-	struct strv done = STRV_INIT;
+	struct strv names = STRV_INIT;
 	struct err ignored = ERR_INIT;
 	int status = 0;
-	char *name;
 	size_t i;
 
-	for (i = 0; i < g->manifest.n && status == 0; i++) {
-		name = suite_of_path(g->manifest.v[i].path);
-		if (name != NULL && !strv_has(&done, name) &&
-		    (!options.suite || strcmp(options.suite, name) == 0)) {
-			strv_add(&done, name);
-			status = list_suite(call, &t, name, r, e);
-		}
-		free(name);
-	}
-	strv_clear(&done);
+	suite_names(&g->manifest, &names);
+	for (i = 0; i < names.n && status == 0; i++)
+		if (!options.suite || strcmp(options.suite, names.v[i]) == 0)
+			status = list_suite(call, &t, names.v[i], r, e);
+	strv_clear(&names);
 	if (report_close(r, status == 0 ? e : &ignored) < 0)
 		status = -1;
 	return status;

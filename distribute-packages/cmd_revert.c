@@ -28,45 +28,32 @@ revert_suite(struct suite *s, const struct conf *conf,
 	return 0;
 }
 
-static bool
-has_suite(const struct manifest *m, const char *name)
-{
-	bool found = false;
-	char *suite;
-	size_t i;
-
-	for (i = 0; i < m->n && !found; i++) {
-		suite = suite_of_path(m->v[i].path);
-		found = suite != NULL && strcmp(suite, name) == 0;
-		free(suite);
-	}
-	return found;
-}
-
 /* A suite that did not exist then stays as it is now. */
 static int
 open_suites(struct publication *p, const struct manifest *then,
     struct err *e)
 {
+	struct strv existed = STRV_INIT;
 	const char *name;
-	bool existed;
+	int status = 0;
 	size_t i;
 
-	for (i = 0; i < p->published.n; i++) {
+	suite_names(then, &existed);
+	for (i = 0; i < p->published.n && status == 0; i++) {
 		name = p->published.v[i];
 		if (options.suite != NULL && strcmp(options.suite, name) != 0)
 			continue;
-		existed = has_suite(then, name);
-		if (!existed)
+		if (!strv_has(&existed, name))
 			log_notice("suite %s did not exist then: it stays as "
 			    "it is", name);
 		else if (publication_suite(p, name, e) == NULL)
-			return -1;
+			status = -1;
 	}
-	if (p->n_suites == 0)
-		return err_set(e, ERR_MISSING, "that generation has none of "
+	strv_clear(&existed);
+	if (status == 0 && p->n_suites == 0)
+		status = err_set(e, ERR_MISSING, "that generation has none of "
 		    "the suites");
-	return 0;
+	return status;
 }
 
 static int

@@ -22,21 +22,6 @@
 
 /* --------------------------------------------------------------- opening */
 
-static void
-find_published(struct publication *p)
-{
-	const struct manifest *m = &p->last.manifest;
-	char *name;
-	size_t i;
-
-	for (i = 0; i < m->n; i++) {
-		name = suite_of_path(m->v[i].path);
-		if (name != NULL && !strv_has(&p->published, name))
-			strv_add(&p->published, name);
-		free(name);
-	}
-}
-
 static int
 flush(void *arg, struct err *e)
 {
@@ -142,7 +127,7 @@ publication_open(struct publication *p, const struct tool_call *call,
 		return -1;
 	if (store_load(&p->store, 0, &p->last, e) < 0 || choose_date(p, e) < 0)
 		return -1;
-	find_published(p);
+	suite_names(&p->last.manifest, &p->published);
 	return call->is_dry_run ? 0 : store_begin(&p->store, e);
 }
 

@@ -232,24 +232,19 @@ each_suite(const struct conf *conf, const struct manifest *m,
     int (*visit)(struct suite *s, void *arg, struct err *e), void *arg,
     struct err *e)
 {
-	struct strv done = STRV_INIT;
+	struct strv names = STRV_INIT;
 	struct suite s = {.name = NULL};
 	int status = 0;
-	char *name;
 	size_t i;
 
-	for (i = 0; i < m->n && status == 0; i++) {
-		name = suite_of_path(m->v[i].path);
-		if (name != NULL && !strv_has(&done, name)) {
-			strv_add(&done, name);
-			status = suite_open(&s, conf, name, e);
-			if (status == 0 && visit != NULL)
-				status = visit(&s, arg, e);
-			suite_clear(&s);
-		}
-		free(name);
+	suite_names(m, &names);
+	for (i = 0; i < names.n && status == 0; i++) {
+		status = suite_open(&s, conf, names.v[i], e);
+		if (status == 0 && visit != NULL)
+			status = visit(&s, arg, e);
+		suite_clear(&s);
 	}
-	strv_clear(&done);
+	strv_clear(&names);
 	return status;
 }
 

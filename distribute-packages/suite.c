@@ -134,6 +134,20 @@ suite_of_path(const char *path)
 	return slash ? mem_dupn(path, (size_t)(slash - path)) : NULL;
 }
 
+void
+suite_names(const struct manifest *m, struct strv *names)
+{
+	char *name;
+	size_t i;
+
+	for (i = 0; i < m->n; i++) {
+		name = suite_of_path(m->v[i].path);
+		if (name != NULL && !strv_has(names, name))
+			strv_add(names, name);
+		free(name);
+	}
+}
+
 char *
 suite_component(const char *path, const char *prefix, const char *suffix)
 {

@@ -18,6 +18,7 @@
 #include "lib/rpm/repodata.h"
 #include "lib/sys/fs.h"
 #include "lib/tree/build.h"
+#include "lib/tree/manifest.h"
 
 /* The three lists of an rpm repository. */
 enum rpm_list { RPM_PRIMARY, RPM_FILELISTS, RPM_OTHER, RPM_LISTS };
@@ -79,6 +80,8 @@ void suite_clear(struct suite *s);
 
 /* Of "apt/dists/<suite>/..." and the like, the suite: yours; else NULL. */
 char *suite_of_path(const char *path);
+/* Appends the names of the suites that have a file in the manifest. */
+void suite_names(const struct manifest *m, struct strv *names);
 /*
  * Of a path between prefix and suffix the first component, yours; NULL for
  * other paths.
