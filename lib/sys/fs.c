@@ -319,19 +319,23 @@ fs_list(int dir, struct strv *names, struct err *e)
 #define REMOVED ".removed."
 #define REMOVED_TRIES 1000
 
+static int
+remove_empty(int dir, const char *name)
+{
+	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno == EEXIST)
+		errno = ENOTEMPTY;
+	return -1;
+}
+
 /* Anything but a directory that has something in it, which is ENOTEMPTY. */
 static int
 remove_entry(int dir, const char *name)
 {
 	if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	if (errno != EISDIR)
-		return -1;
-	if (unlinkat(dir, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
-		return 0;
-	if (errno == EEXIST)
-		errno = ENOTEMPTY;
-	return -1;
+	return errno == EISDIR ? remove_empty(dir, name) : -1;
 }
 
 /* rename(2) could not, because something has the new name. */
@@ -379,7 +383,7 @@ remove_level(int top, const char *name, unsigned *number, struct err *e)
 	}
 	strv_clear(&names);
 	close(dir);
-	if (status == 0 && remove_entry(top, name) < 0)
+	if (status == 0 && remove_empty(top, name) < 0)
 		status = err_sys(e, "remove directory '%s'", name);
 	return status;
 }
@@ -455,7 +459,7 @@ fs_remove_tree(int dir, const char *name, struct err *e)
 		status = empty_dir(top, e);
 		close(top);
 	}
-	if (status == 0 && remove_entry(dir, aside) < 0)
+	if (status == 0 && remove_empty(dir, aside) < 0)
 		status = err_sys(e, "remove directory '%s'", aside);
 	free(aside);
 	return status < 0 ? err_wrap(e, "remove '%s'", name) : 0;
