@@ -59,7 +59,7 @@ check_member(const struct member *m, struct err *e)
 		    "not a path below the root", m->path, m->hard_link);
 	if (m->type == MEMBER_OTHER && m->hard_link == NULL &&
 	    !m->is_symbolic_link)
-		return err_set(e, ERR_DATA, "'%s' is no file, directory or "
+		return err_set(e, ERR_DATA, "'%s' is not a file, directory or "
 		    "link", m->path);
 	return 0;
 }

@@ -69,7 +69,7 @@ check_field(const struct field *seen, size_t n, const struct field *f,
 }
 
 static void
-take(const struct field *f, const char *name, char **value)
+keep_value(const struct field *f, const char *name, char **value)
 {
 	if (field_is(f, name))
 		*value = mem_dupn(f->value, f->value_n);
@@ -122,9 +122,9 @@ deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
 		if (++count == FIELDS_LIMIT)
 			return err_set(e, ERR_DATA, "control file has more "
 			    "than %d fields", FIELDS_LIMIT - 1);
-		take(f, "Package", &d->package);
-		take(f, "Version", &d->version);
-		take(f, "Architecture", &d->architecture);
+		keep_value(f, "Package", &d->package);
+		keep_value(f, "Version", &d->version);
+		keep_value(f, "Architecture", &d->architecture);
 		has_maintainer |= field_is(f, "Maintainer");
 		has_description |= field_is(f, "Description");
 	}

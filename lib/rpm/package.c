@@ -222,7 +222,7 @@ is_fit(const char *s, bool dash)
 }
 
 static int
-take_part(const struct rpm *r, uint32_t tag, const char *what, bool dash,
+read_part(const struct rpm *r, uint32_t tag, const char *what, bool dash,
     const char **part, struct err *e)
 {
 	struct rpm_entry entry;
@@ -237,15 +237,15 @@ take_part(const struct rpm *r, uint32_t tag, const char *what, bool dash,
 }
 
 static int
-take_names(struct rpm *r, struct err *e)
+read_names(struct rpm *r, struct err *e)
 {
 	char *file;
 	size_t n;
 
-	if (take_part(r, TAG_NAME, "name", true, &r->name, e) < 0 ||
-	    take_part(r, TAG_VERSION, "version", false, &r->version, e) < 0 ||
-	    take_part(r, TAG_RELEASE, "release", false, &r->release, e) < 0 ||
-	    take_part(r, TAG_ARCH, "architecture", true, &r->arch, e) < 0)
+	if (read_part(r, TAG_NAME, "name", true, &r->name, e) < 0 ||
+	    read_part(r, TAG_VERSION, "version", false, &r->version, e) < 0 ||
+	    read_part(r, TAG_RELEASE, "release", false, &r->release, e) < 0 ||
+	    read_part(r, TAG_ARCH, "architecture", true, &r->arch, e) < 0)
 		return -1;
 	file = rpm_file_name(r);
 	n = strlen(file);
@@ -257,7 +257,7 @@ take_names(struct rpm *r, struct err *e)
 }
 
 static int
-take_epoch(struct rpm *r, struct err *e)
+read_epoch(struct rpm *r, struct err *e)
 {
 	struct rpm_entry entry;
 
@@ -275,9 +275,9 @@ rpm_check_claims(struct rpm *r, struct err *e)
 {
 	if (check_kind(r, e) < 0 ||
 	    check_format(r, e) < 0 ||
-	    take_names(r, e) < 0)
+	    read_names(r, e) < 0)
 		return -1;
-	return take_epoch(r, e);
+	return read_epoch(r, e);
 }
 
 /* --------------------------------------------------------- the package */

@@ -54,7 +54,7 @@ static const struct walk_field primary_fields[PRIMARY_FIELDS] = {
 };
 
 static int
-take_version(const struct tag *tag, struct repodata_package *k,
+read_version(const struct tag *tag, struct repodata_package *k,
     struct err *e)
 {
 	if (tag_attribute(tag, "epoch", &k->epoch, e) < 0 ||
@@ -64,7 +64,7 @@ take_version(const struct tag *tag, struct repodata_package *k,
 }
 
 static int
-take_primary(struct walk *w, const struct tag *tag, int field,
+read_primary(struct walk *w, const struct tag *tag, int field,
     struct repodata_package *k, struct err *e)
 {
 	switch (field) {
@@ -73,7 +73,7 @@ take_primary(struct walk *w, const struct tag *tag, int field,
 	case FIELD_ARCH:
 		return walk_text(w, tag, &k->arch, e);
 	case FIELD_VERSION:
-		return take_version(tag, k, e);
+		return read_version(tag, k, e);
 	case FIELD_CHECKSUM:
 		if (tag_check(tag, "pkgid", "YES", e) < 0)
 			return -1;
@@ -102,7 +102,7 @@ walk_primary(struct walk *w, struct repodata_package *k, struct err *e)
 	while ((status = walk_next(w, &tag, &text, e)) > 0) {
 		field = walk_find(primary_fields, PRIMARY_FIELDS, w, &tag,
 		    &seen, e);
-		if (field < 0 || take_primary(w, &tag, field, k, e) < 0)
+		if (field < 0 || read_primary(w, &tag, field, k, e) < 0)
 			return -1;
 	}
 	if (status < 0)
@@ -200,7 +200,7 @@ static const struct walk_field data_fields[DATA_FIELDS] = {
 };
 
 static int
-take_data(struct walk *w, const struct tag *tag, int field,
+read_data(struct walk *w, const struct tag *tag, int field,
     struct repomd_file *f, struct err *e)
 {
 	switch (field) {
@@ -232,7 +232,7 @@ walk_data(struct walk *w, struct repomd_file *f, struct err *e)
 		if (walk_next(w, &tag, &text, e) < 0)
 			return -1;
 		field = walk_find(data_fields, DATA_FIELDS, w, &tag, &seen, e);
-		if (field < 0 || take_data(w, &tag, field, f, e) < 0)
+		if (field < 0 || read_data(w, &tag, field, f, e) < 0)
 			return -1;
 	}
 	open = seen >> DATA_OPEN_CHECKSUM & 3;

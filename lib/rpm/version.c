@@ -42,7 +42,7 @@ skip_separators(struct part *s)
 }
 
 static struct part
-take_segment(struct part *s, bool (*belongs)(char))
+next_segment(struct part *s, bool (*belongs)(char))
 {
 	struct part segment = {s->p, s->p};
 
@@ -82,8 +82,8 @@ static int
 compare_segments(struct part *a, struct part *b)
 {
 	bool number = is_digit(peek(a));
-	struct part x = take_segment(a, number ? is_digit : is_letter);
-	struct part y = take_segment(b, number ? is_digit : is_letter);
+	struct part x = next_segment(a, number ? is_digit : is_letter);
+	struct part y = next_segment(b, number ? is_digit : is_letter);
 
 	if (y.p == y.end)	/* of different kinds: the number is newer */
 		return number ? 1 : -1;

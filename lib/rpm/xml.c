@@ -57,7 +57,7 @@ is_letter(char c)
 }
 
 static bool
-take_name(const char **p, const char *end, struct span *name)
+read_name(const char **p, const char *end, struct span *name)
 {
 	const char *c = *p;
 
@@ -73,12 +73,12 @@ take_name(const char **p, const char *end, struct span *name)
 
 /* name="value", or with the other quotes */
 static bool
-take_attribute(const char **p, const char *end, struct span *name,
+read_attribute(const char **p, const char *end, struct span *name,
     struct span *value)
 {
 	const char *from, *to;
 
-	if (!take_name(p, end, name) || end - *p < 2 || **p != '=' ||
+	if (!read_name(p, end, name) || end - *p < 2 || **p != '=' ||
 	    ((*p)[1] != '"' && (*p)[1] != '\''))
 		return false;
 	from = *p + 2;
@@ -92,7 +92,7 @@ take_attribute(const char **p, const char *end, struct span *name,
 
 /* At "<". Comments, CDATA and instructions have no name, so are no tags. */
 static bool
-take_tag(const char *p, const char *end, struct tag *tag)
+read_tag(const char *p, const char *end, struct tag *tag)
 {
 	struct span name, value;
 	const char *at;
@@ -102,11 +102,11 @@ take_tag(const char *p, const char *end, struct tag *tag)
 		tag->is_end = true;
 		p++;
 	}
-	if (!take_name(&p, end, &tag->name))
+	if (!read_name(&p, end, &tag->name))
 		return false;
 	tag->attributes.p = p;
 	while ((at = xml_skip_blanks(p, end)) != p) {
-		if (tag->is_end || !take_attribute(&at, end, &name, &value)) {
+		if (tag->is_end || !read_attribute(&at, end, &name, &value)) {
 			p = xml_skip_blanks(p, end);
 			break;
 		}
@@ -132,7 +132,7 @@ tag_next(const char **p, const char *end, struct span *text, struct tag *tag,
 	*text = (struct span){*p, (size_t)((at ? at : end) - *p)};
 	if (at == NULL)
 		return 0;
-	if (!take_tag(at, end, tag))
+	if (!read_tag(at, end, tag))
 		return err_set(e, ERR_DATA, "a tag is malformed or of a kind "
 		    "that is not read: '%.*s'",
 		    end - at > 40 ? 40 : (int)(end - at), at);
@@ -189,7 +189,7 @@ find_attribute(const struct tag *tag, const char *name, struct span *value)
 	int count = 0;
 
 	while ((p = xml_skip_blanks(p, end)) < end &&
-	    take_attribute(&p, end, &found, &text))
+	    read_attribute(&p, end, &found, &text))
 		if (span_is(&found, name)) {
 			*value = text;
 			count++;

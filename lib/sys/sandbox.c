@@ -66,7 +66,7 @@ restrict_writing(const struct strv *writable, struct err *e)
 	rules = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
 	    0);
 	if (rules < 0)
-		return err_sys(e, "make a sandbox");
+		return err_sys(e, "create Landlock ruleset");
 	for (i = 0; i < writable->n && status == 0; i++)
 		status = allow(rules, writable->v[i], attr.handled_access_fs,
 		    e);
@@ -76,7 +76,7 @@ restrict_writing(const struct strv *writable, struct err *e)
 	if (status == 0)
 		status = allow(rules, "/dev", attr.handled_access_fs, e);
 	if (status == 0 && syscall(SYS_landlock_restrict_self, rules, 0) < 0)
-		status = err_sys(e, "enter the sandbox");
+		status = err_sys(e, "enter Landlock sandbox");
 	close(rules);
 	return status;
 }
@@ -85,13 +85,13 @@ int
 sandbox_enter(const struct strv *writable, struct err *e)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
-		return err_sys(e, "give up new privileges");
+		return err_sys(e, "prctl(PR_SET_NO_NEW_PRIVS)");
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 	struct rlimit limit = {DATA_LIMIT, DATA_LIMIT};
 
 	/* The sanitizers' own tables are larger than any bound. */
 	if (setrlimit(RLIMIT_DATA, &limit) < 0 && errno != EPERM)
-		return err_sys(e, "bound the memory");
+		return err_sys(e, "setrlimit(RLIMIT_DATA)");
 #endif
 	is_entered = restrict_writing(writable, e) == 0;
 	return is_entered ? 0 : -1;

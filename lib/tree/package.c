@@ -56,7 +56,7 @@ package_rpm_architecture(const char *arch, const char **architecture,
 }
 
 static void
-take(struct package *p, enum package_format format, const char *name,
+set_claim(struct package *p, enum package_format format, const char *name,
     const char *version, const char *architecture)
 {
 	p->claim.format = format;
@@ -73,7 +73,7 @@ read_deb(int fd, const char *file, struct package *p, struct err *e)
 
 	if (status == 0) {
 		p->digest = d.digest;
-		take(p, FORMAT_DEB, d.package, d.version,
+		set_claim(p, FORMAT_DEB, d.package, d.version,
 		    strcmp(d.architecture, "all") == 0 ? NULL :
 		    d.architecture);
 	}
@@ -101,7 +101,7 @@ read_rpm(int fd, const char *file, struct package *p, struct err *e)
 	    package_rpm_architecture(r.arch, &architecture, e) < 0)
 		status = err_wrap(e, "%s", file);
 	if (status == 0)
-		take(p, FORMAT_RPM, r.name, r.version, architecture);
+		set_claim(p, FORMAT_RPM, r.name, r.version, architecture);
 	rpm_clear(&r);
 	return status;
 }
@@ -114,7 +114,7 @@ package_read(int fd, const char *file, struct package *p, struct err *e)
 		return read_deb(fd, file, p, e);
 	if (path_ends_with(file, ".rpm"))
 		return read_rpm(fd, file, p, e);
-	return err_set(e, ERR_DATA, "'%s' is no .deb and no .rpm", file);
+	return err_set(e, ERR_DATA, "'%s' is neither a .deb nor an .rpm", file);
 }
 
 void

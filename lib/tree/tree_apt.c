@@ -22,7 +22,7 @@ struct suite_check {
 	struct pgp *trusted;
 	int64_t now;
 	const char *name;
-	struct fs_map release;
+	struct fs_map apt_release;
 	bool by_hash;
 	struct strv files;	/* the lines of Release's SHA256 field */
 };
@@ -254,7 +254,7 @@ check_dates(const struct suite_check *c, const char *date,
 	int64_t t;
 
 	if (date == NULL || !date_parse_rfc1123(date, &t))
-		return err_set(e, ERR_DATA, "Release has no good Date");
+		return err_set(e, ERR_DATA, "Release has no valid Date");
 	if (t > c->now + CLOCK_SLACK)
 		return err_set(e, ERR_DATA, "Date is in the future: %s", date);
 	if (valid_until == NULL)
@@ -270,11 +270,13 @@ check_dates(const struct suite_check *c, const char *date,
 static char *
 field(const struct suite_check *c, const char *name)
 {
-	return control_get(c->release.p, c->release.p + c->release.n, name);
+	const struct fs_map *r = &c->apt_release;
+
+	return control_get(r->p, r->p + r->n, name);
 }
 
 static int
-check_release(struct suite_check *c, struct err *e)
+check_apt_release(struct suite_check *c, struct err *e)
 {
 	char *suite = field(c, "Suite"), *codename = field(c, "Codename");
 	char *date = field(c, "Date"), *until = field(c, "Valid-Until");
@@ -297,7 +299,8 @@ check_release(struct suite_check *c, struct err *e)
 		status = check_architectures(c, architectures, e);
 	}
 	if (status == 0 && c->files.n % 3 != 0)
-		status = err_set(e, ERR_DATA, "Release has a damaged list");
+		status = err_set(e, ERR_DATA, "the SHA256 field of Release "
+		    "is damaged");
 	if (status == 0)
 		status = par_each(c->files.n / 3, check_file, c, e);
 	free(suite);
@@ -334,7 +337,7 @@ check_clear(const struct suite_check *c, struct err *e)
 		status = pgp_verify_clear(c->trusted, message.p, message.n,
 		    &plain, path, e);
 	if (status == 0 && !same_but_for_newlines(buf_cstr(&plain), plain.n,
-	    c->release.p, c->release.n))
+	    c->apt_release.p, c->apt_release.n))
 		status = err_set(e, ERR_DATA, "'%s' is not Release", path);
 	fs_unmap(&message);
 	buf_clear(&plain);
@@ -351,8 +354,8 @@ check_detached(const struct suite_check *c, struct err *e)
 	    e);
 
 	if (status == 0)
-		status = pgp_verify(c->trusted, c->release.p, c->release.n,
-		    signature.p, signature.n, path, e);
+		status = pgp_verify(c->trusted, c->apt_release.p,
+		    c->apt_release.n, signature.p, signature.n, path, e);
 	fs_unmap(&signature);
 	free(path);
 	return status;
@@ -370,7 +373,7 @@ check_part(size_t i, void *arg, struct err *e)
 	case 1:
 		return check_detached(c, e);
 	default:
-		return check_release(c, e);
+		return check_apt_release(c, e);
 	}
 }
 
@@ -381,13 +384,13 @@ check_suite(const struct tree *t, struct pgp *trusted, int64_t now,
 	struct suite_check c = {.tree = t, .trusted = trusted, .now = now,
 	    .name = name};
 	char *path = mem_format("apt/dists/%s/Release", name);
-	int status = tree_map_most(t, path, RELEASE_LIMIT, &c.release, e);
+	int status = tree_map_most(t, path, RELEASE_LIMIT, &c.apt_release, e);
 
 	if (status == 0)
 		status = par_each(3, check_part, &c, e);
 	if (status < 0)
 		err_wrap(e, "suite '%s'", name);
-	fs_unmap(&c.release);
+	fs_unmap(&c.apt_release);
 	strv_clear(&c.files);
 	free(path);
 	return status;

@@ -97,7 +97,7 @@ last_element_end(const char *p, size_t n)
 }
 
 static int
-take_ids(struct listing *l, const char *end, struct err *e)
+add_ids(struct listing *l, const char *end, struct err *e)
 {
 	const char *p = l->pending.p;
 	uint8_t id[HASH_SIZE];
@@ -123,7 +123,7 @@ add_to_listing(struct listing *l, const void *data, size_t n, struct err *e)
 	if (b->n < l->enough)
 		return 0;
 	end = last_element_end(b->p, b->n);
-	if (end != b->p && take_ids(l, end, e) < 0)
+	if (end != b->p && add_ids(l, end, e) < 0)
 		return -1;
 	b->n -= (size_t)(end - b->p);
 	memmove(b->p, end, b->n);
@@ -143,7 +143,7 @@ end_listing(struct listing *l, const char *root, struct err *e)
 
 	if (!repodata_ends(text, b->n, root))
 		return err_set(e, ERR_DATA, "does not end in </%s>", root);
-	if (take_ids(l, text + b->n, e) < 0)
+	if (add_ids(l, text + b->n, e) < 0)
 		return -1;
 	if (l->count != l->ids->n)
 		return err_set(e, ERR_DATA, "has %zu packages, and says %"
@@ -164,7 +164,7 @@ struct unpack {
 };
 
 static int
-take_unpacked(const void *data, size_t n, void *arg)
+add_unpacked(const void *data, size_t n, void *arg)
 {
 	struct unpack *u = arg;
 
@@ -184,7 +184,7 @@ unpack(const struct repomd_file *f, const struct fs_map *map,
 
 	u->hash = hash_open();
 	status = gunzip_whole(map->p, map->n, u->keep ? PRIMARY_LIMIT :
-	    INDEX_LIMIT, take_unpacked, u, e);
+	    INDEX_LIMIT, add_unpacked, u, e);
 	hash_close(u->hash, sha256);
 	if (u->err.kind != ERR_NONE)
 		*e = u->err;
@@ -210,7 +210,7 @@ check_listing(struct repository_check *c, enum list list,
 }
 
 static int
-take_packages(struct repository_check *c, struct err *e)
+read_packages(struct repository_check *c, struct err *e)
 {
 	const char *p = buf_cstr(&c->primary), *end = p + c->primary.n;
 	struct repodata_package package;
@@ -247,7 +247,7 @@ check_primary(struct repository_check *c, const struct repomd_file *f,
 
 	if (unpack(f, map, &u, e) < 0)
 		return -1;
-	return take_packages(c, e);
+	return read_packages(c, e);
 }
 
 /*
@@ -356,7 +356,7 @@ check_same(const struct repository_check *c, enum list list, struct err *e)
 {
 	if (hashset_same(&c->ids[PRIMARY], &c->ids[list]))
 		return 0;
-	return err_set(e, ERR_DATA, "%s has not the packages of primary",
+	return err_set(e, ERR_DATA, "%s does not list the packages of primary",
 	    lists[list].type);
 }
 

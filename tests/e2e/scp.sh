@@ -287,7 +287,7 @@ test_bad_packages_are_refused() {
     cp -r p old
     make_deb old lab-x 0.3.3 amd64
     expect 65 'version is 0.3.3, and the release is v0.3.4' send -r v0.3.4 old
-    expect 65 'is no .deb and no .rpm' send -r v0.3.4 conf
+    expect 65 'is neither a .deb nor an .rpm' send -r v0.3.4 conf
     mkdir -p twice/a twice/b
     cp p/veilid-cli-* twice/a
     cp p/veilid-cli-* twice/b

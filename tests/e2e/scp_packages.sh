@@ -144,9 +144,9 @@ test_members_that_no_package_has() {
     with_data --transform 'flags=h;s,^usr/bin/x,../x,' -C root usr/bin/x usr/bin/y
     refused "data.tar.xz: 'usr/bin/y' is a link to '../x'" bad
     with_data -C root usr/bin/fifo
-    refused "data.tar.xz: 'usr/bin/fifo' is no file, directory or link" bad
+    refused "data.tar.xz: 'usr/bin/fifo' is not a file, directory or link" bad
     with_data -C / dev/null
-    refused "data.tar.xz: 'dev/null' is no file, directory or link" bad
+    refused "data.tar.xz: 'dev/null' is not a file, directory or link" bad
 }
 
 # What stands in a name is not obeyed by a terminal.

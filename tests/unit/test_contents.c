@@ -216,13 +216,13 @@ members_that_no_package_needs(void **state)
 
 	(void)state;
 	assert_tar_refused("mkfifo f && tar -cf bad.tar f",
-	    "'f' is no file, directory or link");
+	    "'f' is not a file, directory or link");
 	/* of a device there is a name in every /dev */
 	assert_tar_refused("tar -C / -cf bad.tar dev/null",
-	    "'dev/null' is no file");
+	    "'dev/null' is not a file");
 	run("(cd / && echo dev/null | cpio -o -H newc --quiet) >bad.cpio");
 	assert_fails(check_file("bad.cpio", UNPACK_CPIO, STREAM_PLAIN, &e), e,
-	    ERR_DATA, "'dev/null' is no file");
+	    ERR_DATA, "'dev/null' is not a file");
 	run("(cd t && echo usr/empty | cpio -o -H newc --quiet) | "
 	    "sed 's,usr/empty,../.empty,' >bad.cpio");
 	assert_fails(check_file("bad.cpio", UNPACK_CPIO, STREAM_PLAIN, &e), e,
