@@ -232,7 +232,7 @@ check_third_party() {
         esac | cut -d : -f 1 | sort -u >"$scratch/users"
         grep -v '^lib/' "$scratch/users" | sed "s|\$| includes $header|"
         if [ "$header" = gpgme.h ]; then
-            grep -vxE 'lib/pgp/(pgp\.c|signer\.c|pgp_context\.h)' \
+            grep -vxE 'lib/pgp/(gpg\.c|gpg_private\.h|verify\.c|signer\.c)' \
                 "$scratch/users" | sed 's/$/ includes gpgme.h/'
             continue
         fi

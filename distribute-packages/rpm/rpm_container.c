@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include "lib/base/path.h"
 #include "lib/frame/installed.h"
 #include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/run.h"
@@ -26,7 +26,11 @@
 #define SUITE "signed"		/* what is in WORK is read as a tree */
 #define PACKAGES "rpm/" SUITE "/all"
 #define DONE "finished"		/* the container's last act */
-#define TICK 200		/* how often a signal is looked for, ms */
+#define TICK 100		/* how often a signal is looked for, ms */
+#define LOOK_SECONDS 60		/* for the engine to find the image */
+#define RUN_MINUTES 40		/* the container itself gives up after 30 */
+#define STOP_MS 12000		/* engines kill a container after 10 s */
+#define INPUT_SIZE (1 << 20)	/* holds key and passphrase: no write waits */
 #define START 'x'
 
 struct rpm_container {
@@ -49,12 +53,16 @@ find_image(const struct rpm_container *c, const char *command, struct err *e)
 	const char *argv[] = {command, "image", "inspect", c->image, NULL};
 	struct err why = ERR_INIT;
 	struct buf ignored = BUF_INIT;
-	int status = run_wait(argv, &ignored, &why);
+	int status = run_wait(argv, LOOK_SECONDS, &ignored, &why);
 	char *recipe;
 
 	buf_clear(&ignored);
 	if (status == 0)
 		return 0;
+	if (why.kind == ERR_SIGNAL || why.kind == ERR_AGAIN) {
+		*e = why;
+		return err_wrap(e, "look for the image '%s'", c->image);
+	}
 	recipe = installed_path("rpm-builder");
 	err_set(e, ERR_MISSING, "[rpm] builder = container: %s; if the image "
 	    "is missing: %s build -t %s %s", why.text, command, c->image,
@@ -137,8 +145,10 @@ start_waiting(struct rpm_container *c, const char *command, struct err *e)
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(e, "make a pipe");
+	(void)fcntl(ends[1], F_SETPIPE_SZ, INPUT_SIZE);
 	c->pid = fork();
 	if (c->pid == 0) {
+		setpgid(0, 0);	/* what the engine starts is ended with it */
 		dup2(ends[0], STDIN_FILENO);
 		dup2(STDERR_FILENO, STDOUT_FILENO);
 		/* the engine then stops the container, even after kill -9 */
@@ -149,7 +159,10 @@ start_waiting(struct rpm_container *c, const char *command, struct err *e)
 	}
 	close(ends[0]);
 	c->input = ends[1];
-	return c->pid < 0 ? err_sys(e, "start a process") : 0;
+	if (c->pid < 0)
+		return err_sys(e, "start a process");
+	setpgid(c->pid, c->pid);	/* whoever comes first */
+	return 0;
 }
 
 struct rpm_container *
@@ -176,28 +189,25 @@ rpm_container_packages(const struct rpm_container *c)
 
 /* --------------------------------------------------------------- running */
 
-/* Waits for the command; a signal of ours is passed on, and waited for. */
+/* After a signal, or too long a time, the engine is told to stop. */
 static int
 wait_for_end(struct rpm_container *c, int *status, struct err *e)
 {
-	struct err ignored = ERR_INIT;
-	pid_t ended;
-	bool was_told = false;
+	int64_t deadline = clock_ms() + RUN_MINUTES * INT64_C(60000);
+	int stop = 0;
 
-	for (;;) {
-		ended = waitpid(c->pid, status, WNOHANG);
-		if (ended == c->pid)
+	while (!run_reap(c->pid, TICK, status)) {
+		stop = cleanup_check(e);
+		if (stop == 0 && clock_ms() >= deadline)
+			stop = err_set(e, ERR_UNAVAILABLE, "the container has "
+			    "not ended after %d minutes", RUN_MINUTES);
+		if (stop < 0) {
+			run_end(c->pid, STOP_MS);
 			break;
-		if (ended < 0 && errno != EINTR)
-			return err_sys(e, "wait for the container");
-		if (!was_told && cleanup_check(&ignored) < 0) {
-			kill(c->pid, SIGTERM);
-			was_told = true;
 		}
-		poll(NULL, 0, TICK);
 	}
 	c->pid = 0;
-	return cleanup_check(e);
+	return stop < 0 ? -1 : cleanup_check(e);
 }
 
 static int
@@ -362,8 +372,7 @@ rpm_container_close(struct rpm_container *c)
 	if (c->input >= 0)
 		close(c->input);
 	if (c->pid > 0)
-		while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		run_end(c->pid, STOP_MS);
 	suite_clear(&c->result);
 	if (c->packages >= 0)
 		close(c->packages);

@@ -3,25 +3,32 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
-#include "lib/pgp/keyring_end.h"
+#include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
+#include "lib/sys/run.h"
 
 #define PREFIX "veilid-cicd-keys."
 #define STALE_SECONDS 60	/* a directory without a lock is left over */
+#define VERSION_SECONDS 60	/* for gpg to say its version */
+#define GPGCONF_SECONDS 2
+#define KEEPER_MS 15000		/* for the keeper's end */
+#define KILL_MS 2000		/* for the end of what was killed */
+#define MOST_LOOKS 400		/* of 5 ms and more */
 
 /*
  * No pinentry, no network, no other homes. The passphrase of a key that
@@ -55,6 +62,164 @@ find_place(void)
 	return is_in_memory("/dev/shm") ? "/dev/shm" : NULL;
 }
 
+/* -------------------------------------------------------------- the end */
+
+enum worker {
+	STRANGER,
+	WORKER,		/* was started for this home: gpg, or its agent */
+	UNDECIDED	/* is in the middle of its exec */
+};
+
+/*
+ * The command line of a process is empty once it has ended, and for the moment
+ * of its exec in which it has the new program already, but not its arguments.
+ * On a busy machine that is time enough for an agent to be overlooked.
+ */
+static enum worker
+judge_empty(int proc, const char *pid)
+{
+	char *path = mem_format("%s/exe", pid), program[1];
+	ssize_t n = readlinkat(proc, path, program, sizeof(program));
+
+	free(path);
+	return n < 0 ? STRANGER : UNDECIDED;
+}
+
+static enum worker
+judge_process(int proc, const char *pid, const char *home)
+{
+	char *path = mem_format("%s/cmdline", pid), line[4096];
+	struct stat st;
+	ssize_t n, at;
+	int fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
+
+	free(path);
+	if (fd < 0)
+		return STRANGER;
+	if (fstat(fd, &st) < 0 || st.st_uid != geteuid()) {
+		close(fd);
+		return STRANGER;
+	}
+	n = read(fd, line, sizeof(line) - 1);
+	close(fd);
+	if (n == 0)
+		return judge_empty(proc, pid);
+	line[n > 0 ? n : 0] = '\0';
+	for (at = 0; at < n; at += (ssize_t)strlen(line + at) + 1)
+		if (strcmp(line + at, home) == 0)
+			return WORKER;
+	return STRANGER;
+}
+
+/*
+ * Kills the process if it works for this home: it keeps nothing but what is
+ * removed anyway. It is held before it is looked at, so that the one that is
+ * killed is the one that was seen, whoever has its number by then.
+ */
+static enum worker
+end_process(int proc, const char *pid, const char *home)
+{
+	struct pollfd held = {.events = POLLIN};
+	enum worker worker;
+
+	held.fd = (int)syscall(SYS_pidfd_open, (pid_t)atol(pid), 0);
+	if (held.fd < 0)
+		return STRANGER;
+	worker = judge_process(proc, pid, home);
+	if (worker == WORKER) {
+		syscall(SYS_pidfd_send_signal, held.fd, SIGKILL, NULL, 0);
+		poll(&held, 1, KILL_MS);
+	}
+	close(held.fd);
+	return worker;
+}
+
+/*
+ * Ends all that works for this home; how many there were, or may be. A gpg that
+ * was interrupted may just be starting the agent, so its socket tells too
+ * little: the processes do.
+ */
+static size_t
+kill_workers(const char *home)
+{
+	struct strv names = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	int proc = fs_open_dir("/proc", &ignored);
+	size_t i, found = 0;
+
+	if (proc < 0)
+		return 0;
+	(void)fs_list(proc, &names, &ignored);
+	for (i = 0; i < names.n; i++) {
+		if (names.v[i][0] < '1' || names.v[i][0] > '9')
+			continue;
+		found += end_process(proc, names.v[i], home) != STRANGER;
+	}
+	strv_clear(&names);
+	close(proc);
+	return found;
+}
+
+/* gpg puts sockets beneath /run/user/UID where that exists. */
+static void
+remove_sockets(const char *home)
+{
+	const char *argv[] = {"gpgconf", "--homedir", home,
+	    "--remove-socketdir", NULL};
+	struct err ignored = ERR_INIT;
+	char runtime[64];
+
+	snprintf(runtime, sizeof(runtime), "/run/user/%u",
+	    (unsigned)geteuid());
+	if (access(runtime, F_OK) == 0)
+		(void)run_wait(argv, GPGCONF_SECONDS, NULL, &ignored);
+}
+
+static void
+remove_files(const char *home)
+{
+	const char *name = path_base(home);
+	char *place = mem_format("%.*s", (int)(name - home), home);
+	struct err ignored = ERR_INIT;
+	int dir = fs_open_dir(place, &ignored);
+
+	if (dir >= 0) {
+		(void)fs_remove_tree(dir, name, &ignored);
+		(void)fs_remove_leftovers(dir, name, &ignored);
+		close(dir);
+	}
+	free(place);
+}
+
+/*
+ * Ends a home: the directory, its sockets, and every process that was started
+ * for it, also one that is only just starting. By the absolute path that
+ * stands in the arguments of gpg and its agent. May be called again, and for a
+ * home that is gone; what is left after some seconds is left for the next run.
+ *
+ * Two looks must find nothing: a process can start another one, with a number
+ * that the look has passed, and end before its own comes.
+ */
+static void
+end_home(const char *home)
+{
+	static const struct timespec pause = {.tv_nsec = 5000000};
+	int i, quiet = 0;
+
+	if (kill_workers(home) > 1)
+		nanosleep(&pause, NULL);	/* what they were starting */
+	remove_sockets(home);
+	for (i = 0; i < MOST_LOOKS && quiet < 2; i++) {
+		remove_files(home);
+		if (kill_workers(home) == 0 && access(home, F_OK) < 0) {
+			quiet++;
+			continue;
+		}
+		quiet = 0;
+		nanosleep(&pause, NULL);
+	}
+}
+
 /* ------------------------------------------------- what was left over */
 
 /*
@@ -86,7 +251,7 @@ remove_if_stale(const char *home)
 		goto out;
 	if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0)
 		goto out;
-	keyring_end(home);
+	end_home(home);
 out:
 	if (fd >= 0)
 		close(fd);
@@ -104,6 +269,7 @@ remove_stale_homes(const char *place)
 
 	if (dir < 0)
 		return;
+	(void)fs_remove_leftovers(dir, PREFIX, &ignored);
 	(void)fs_list(dir, &names, &ignored);
 	close(dir);
 	for (i = 0; i < names.n; i++) {
@@ -128,6 +294,7 @@ keep(const char *home, int alive, int lock)
 	int null;
 
 	setsid();
+	cleanup_tidy();		/* a signal of the parent's ends nothing here */
 	for (i = 0; i < COUNT(ignored); i++)
 		signal(ignored[i], SIG_IGN);
 	/*
@@ -148,7 +315,7 @@ keep(const char *home, int alive, int lock)
 	syscall(SYS_close_range, 5U, ~0U, 0U);
 	while (read(3, &byte, 1) < 0 && errno == EINTR)
 		;
-	keyring_end(home);
+	end_home(home);
 	_exit(0);
 }
 
@@ -197,6 +364,23 @@ out:
 	return status;
 }
 
+/*
+ * gpgme asks gpg for its version, and waits for the answer for ever. So it is
+ * asked here first, within a time, and with an ear for signals.
+ */
+static int
+check_gpg(struct err *e)
+{
+	static const char *const argv[] = {"gpg", "--version", NULL};
+	static bool is_known;
+
+	if (!is_known && run_wait(argv, VERSION_SECONDS, NULL, e) < 0)
+		return e->kind == ERR_UNAVAILABLE ?
+		    err_wrap(e, "gpg does not work: install gnupg") : -1;
+	is_known = true;
+	return 0;
+}
+
 int
 keyring_open(struct keyring *k, bool has_secrets, struct err *e)
 {
@@ -207,6 +391,8 @@ keyring_open(struct keyring *k, bool has_secrets, struct err *e)
 	if (place == NULL)
 		return err_set(e, ERR_UNAVAILABLE, "no directory in memory for "
 		    "the keys: mount a tmpfs on /dev/shm");
+	if (check_gpg(e) < 0)
+		return -1;
 	remove_stale_homes(place);
 	k->home = mem_format("%s/" PREFIX "%ld.XXXXXX", place, (long)getpid());
 	if (mkdtemp(k->home) == NULL) {
@@ -229,11 +415,12 @@ fail:
 void
 keyring_close(struct keyring *k)
 {
+	int status;
+
 	if (k->home == NULL)
 		return;
 	close(k->alive);
-	while (waitpid(k->keeper, NULL, 0) < 0 && errno == EINTR)
-		;
+	(void)run_reap(k->keeper, KEEPER_MS, &status);
 	free(k->home);
 	*k = (struct keyring)KEYRING_INIT;
 }

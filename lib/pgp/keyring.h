@@ -21,9 +21,15 @@ struct keyring {
 };
 #define KEYRING_INIT {NULL, 0, -1}
 
-/* Without secrets, gpg starts no agent. */
+/*
+ * Without secrets, gpg starts no agent. ERR_UNAVAILABLE where there is no
+ * directory in memory, or no gpg that works.
+ */
 int keyring_open(struct keyring *k, bool has_secrets, struct err *e);
-/* Returns when agent and files are gone. Accepts what was never opened. */
+/*
+ * Returns when agent and files are gone: some seconds at most. Accepts what
+ * was never opened.
+ */
 void keyring_close(struct keyring *k);
 
 #endif

@@ -8,9 +8,9 @@
 
 #include "lib/base/date.h"
 #include "lib/base/mem.h"
+#include "lib/pgp/gpg_private.h"
 #include "lib/pgp/keyring.h"
 #include "lib/pgp/pgp.h"
-#include "lib/pgp/pgp_context.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/par.h"
@@ -26,7 +26,7 @@ struct signer_key {
 
 struct signer {
 	struct keyring ring;		/* empty when the caller's is used */
-	struct pgp_pool pool;
+	struct gpg_pool pool;
 	struct secret passphrase;
 	bool has_passphrase;
 	struct signer_key first;
@@ -42,21 +42,23 @@ export_key(gpgme_ctx_t ctx, gpgme_key_t key, bool armour, struct buf *out,
 	gpgme_key_t keys[] = {key, NULL};
 	gpgme_error_t code;
 	gpgme_data_t data;
+	struct gpg_wait w;
 	size_t n = 0;
 	char *p;
 
 	code = gpgme_data_new(&data);
 	if (code != 0)
-		return pgp_failed(e, code, "export the public key");
+		return gpg_failed(e, code, "export the public key");
 	gpgme_set_armor(ctx, armour);
-	code = gpgme_op_export_keys(ctx, keys, GPGME_EXPORT_MODE_MINIMAL,
-	    data);
+	gpg_wait_begin(&w, ctx);
+	code = gpg_wait_end(&w, gpgme_op_export_keys_start(ctx, keys,
+	    GPGME_EXPORT_MODE_MINIMAL, data));
 	gpgme_set_armor(ctx, 1);
 	p = gpgme_data_release_and_get_mem(data, &n);
 	if (code == 0)
 		buf_add(out, p, n);
 	gpgme_free(p);
-	return code ? pgp_failed(e, code, "export the public key") : 0;
+	return code ? gpg_failed(e, code, "export the public key") : 0;
 }
 
 static bool
@@ -114,11 +116,11 @@ export_form(size_t i, void *arg, struct err *e)
 	gpgme_ctx_t ctx;
 	int status;
 
-	if (pgp_take(&x->signer->pool, &ctx, e) < 0)
+	if (gpg_take(&x->signer->pool, &ctx, e) < 0)
 		return -1;
 	status = export_key(ctx, x->key->key, i == 0,
 	    i == 0 ? &x->key->public : &x->packets, e);
-	pgp_give(&x->signer->pool, ctx);
+	gpg_give(&x->signer->pool, ctx);
 	return status;
 }
 
@@ -182,25 +184,25 @@ static int
 find_key(gpgme_ctx_t ctx, const char *pattern, gpgme_key_t *key,
     struct err *e)
 {
-	gpgme_key_t second = NULL;
+	struct gpg_wait w;
 	gpgme_error_t code;
+	size_t i;
 
 	gpgme_set_keylist_mode(ctx, GPGME_KEYLIST_MODE_LOCAL |
 	    GPGME_KEYLIST_MODE_WITH_SECRET);
-	code = gpgme_op_keylist_start(ctx, pattern, 1);
-	if (code == 0)
-		code = gpgme_op_keylist_next(ctx, key);
-	if (code == 0 && gpgme_op_keylist_next(ctx, &second) == 0) {
-		gpgme_key_unref(second);
-		gpgme_key_unref(*key);
-		*key = NULL;
-		gpgme_op_keylist_end(ctx);
-		return err_set(e, ERR_DATA, "more than one secret key");
+	gpg_wait_begin(&w, ctx);
+	code = gpg_wait_end(&w, gpgme_op_keylist_start(ctx, pattern, 1));
+	if (code == 0 && w.n_keys == 1) {
+		*key = w.keys[0];
+		return 0;
 	}
-	gpgme_op_keylist_end(ctx);
-	if (gpgme_err_code(code) == GPG_ERR_EOF)
-		return err_set(e, ERR_MISSING, "no secret key in it");
-	return code ? pgp_failed(e, code, "look for the key") : 0;
+	for (i = 0; i < w.n_keys && i < COUNT(w.keys); i++)
+		gpgme_key_unref(w.keys[i]);
+	if (code != 0)
+		return gpg_failed(e, code, "look for the key");
+	return w.n_keys == 0 ?
+	    err_set(e, ERR_MISSING, "no secret key in it") :
+	    err_set(e, ERR_DATA, "more than one secret key");
 }
 
 /* The fingerprint of a key file alone: a second key must not be mistaken. */
@@ -215,7 +217,7 @@ load_file(struct signer *s, gpgme_ctx_t ctx, const char *path,
 
 	if (secret_read_file(&text, path, e) < 0)
 		return -1;
-	status = pgp_import(ctx, text.p, text.n, path, e);
+	status = gpg_import(ctx, text.p, text.n, path, e);
 	secret_clear(&text);
 	if (status < 0)
 		return -1;
@@ -244,7 +246,7 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 
 	if (o->key_file != NULL)
 		s->pool.home = s->ring.home;
-	if (pgp_take(&s->pool, &ctx, e) < 0)
+	if (gpg_take(&s->pool, &ctx, e) < 0)
 		return -1;
 	status = o->key_file ? load_file(s, ctx, o->key_file, &s->first, e) :
 	    find_key(ctx, o->key, &s->first.key, e);
@@ -259,7 +261,7 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 		if (status < 0)
 			err_wrap(e, "next key '%s'", o->next_key_file);
 	}
-	pgp_give(&s->pool, ctx);
+	gpg_give(&s->pool, ctx);
 	return status;
 }
 
@@ -286,7 +288,7 @@ signer_new(struct err *e)
 	struct signer *s = mem_zero(1, sizeof(*s));
 
 	s->ring = (struct keyring)KEYRING_INIT;
-	s->pool = (struct pgp_pool)PGP_POOL_INIT;
+	s->pool = (struct gpg_pool)GPG_POOL_INIT;
 	if (keyring_open(&s->ring, true, e) == 0)
 		return s;
 	signer_close(s);
@@ -334,7 +336,7 @@ signer_close(struct signer *s)
 	buf_clear(&s->first.public);
 	buf_clear(&s->next.public);
 	secret_clear(&s->passphrase);
-	pgp_pool_clear(&s->pool);
+	gpg_pool_clear(&s->pool);
 	keyring_close(&s->ring);
 	free(s);
 }
@@ -390,14 +392,16 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 {
 	bool both = s->next.key != NULL && !first_only;
 	gpgme_data_t in = NULL, out = NULL;
+	struct gpg_wait w;
 	gpgme_error_t code;
 	gpgme_ctx_t ctx;
 	int status;
 	size_t size = 0;
 	char *p;
 
-	if (pgp_take(&s->pool, &ctx, e) < 0)
+	if (gpg_take(&s->pool, &ctx, e) < 0)
 		return -1;
+	gpg_wait_begin(&w, ctx);
 	gpgme_set_pinentry_mode(ctx, GPGME_PINENTRY_MODE_LOOPBACK);
 	gpgme_set_armor(ctx, mode != SIGN_BINARY);
 	gpgme_set_passphrase_cb(ctx, give_passphrase, s);
@@ -405,13 +409,14 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 	if (code == 0 && both)
 		code = gpgme_signers_add(ctx, s->next.key);
 	if (code == 0)
-		code = pgp_lend(&in, text, n);
+		code = gpg_lend(&in, text, n);
 	if (code == 0)
 		code = gpgme_data_new(&out);
 	if (code == 0)
-		code = gpgme_op_sign(ctx, in, out, mode == SIGN_CLEAR ?
-		    GPGME_SIG_MODE_CLEAR : GPGME_SIG_MODE_DETACH);
-	status = code ? pgp_failed(e, code, "sign") :
+		code = gpg_wait_end(&w, gpgme_op_sign_start(ctx, in, out,
+		    mode == SIGN_CLEAR ? GPGME_SIG_MODE_CLEAR :
+		    GPGME_SIG_MODE_DETACH));
+	status = code ? gpg_failed(e, code, "sign") :
 	    check_signers(s, ctx, both ? 2 : 1, e);
 	gpgme_data_release(in);
 	if (out != NULL) {
@@ -421,7 +426,7 @@ signer_sign(struct signer *s, enum sign_mode mode, const void *text,
 		gpgme_free(p);
 	}
 	gpgme_set_armor(ctx, 1);
-	pgp_give(&s->pool, ctx);
+	gpg_give(&s->pool, ctx);
 	return status;
 }
 
