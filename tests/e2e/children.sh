@@ -25,6 +25,13 @@ can_be_locked() { [ ! -e "$1" ] || flock -n "$1" true; }
 BEGUN=/dev/shm/vc-begun.$$
 trap 'rm -f "$BEGUN"' EXIT
 
+# has_begun PID: with AWAITED set, PID has that file open, which nobody writes.
+has_begun() {
+    [ -z "${AWAITED:-}" ] || [ -z "$(find "/proc/$1/fd" -lname "$AWAITED")" ] ||
+        echo "$1" >"$BEGUN"
+    [ -s "$BEGUN" ]
+}
+
 # hangs SIGNAL ARGS...: distribute-packages with these hangs from when the file
 # $BEGUN has something in it: numbers of processes that hang, too. It ends by
 # the signal, and so do they. Whatever hangs here does so for ever: that it ends
@@ -37,11 +44,11 @@ hangs() {
         >out 2>err &
     pid=$!
     PIDS+=("$pid")
-    eventually 600 test -s "$BEGUN" || die "never began: $(cat err)"
+    eventually 600 has_begun $pid || die "never began: $(cat err)"
     sleep 0.3
     has_ended $pid && die "did not hang: $(cat err)"
     kill -"$signal" $pid
-    eventually "${PATIENCE:-80}" has_ended $pid || {
+    eventually 600 has_ended $pid || {
         kill -KILL $pid
         die "still there after $signal"
     }
@@ -51,7 +58,7 @@ hangs() {
         die "status $status after $signal: $(cat err)"
     grep -q interrupted err || die "said: $(cat err)"
     while IFS= read -r other; do
-        eventually 50 has_ended "$other" ||
+        eventually 600 has_ended "$other" ||
             die "outlived $signal: $(ps -o pid,stat,args -p "$other")"
     done <"$BEGUN"
     can_be_locked state/lock || die "the lock is still held"
@@ -107,25 +114,9 @@ test_an_engine_that_never_comes_back_from_a_container() {
     use_docker
     stand_in docker '[ "$1" = run ]' "$HANG"
     sed -i '1a [ "$1" != image ] || exit 0' bin/docker
-    PATIENCE=400 hangs TERM build -r v0.3.4 --from in
+    hangs TERM build -r v0.3.4 --from in
     [ ! -e state/container ] || die "the work directory stayed"
     nothing_is_stored || die "something was stored"
-}
-
-# holds FILE: once the tool has it open, $BEGUN has its number.
-holds() {
-    eventually 600 is_open "$1" >>"$BEGUN"
-}
-is_open() {
-    local fd
-    for fd in /proc/[0-9]*/fd/*; do
-        [ "$(readlink "$fd")" = "$1" ] || continue
-        fd=${fd#/proc/}
-        [ "$(cat "/proc/${fd%%/*}/comm")" = distribute-pack ] || continue
-        echo "${fd%%/*}"
-        return
-    done
-    return 1
 }
 
 # A fifo that nobody writes; then one that is held open, and not written.
@@ -135,22 +126,18 @@ test_a_passphrase_that_never_comes() {
     mkfifo -m 600 fifo
     local signal
     for signal in TERM INT; do
-        holds "$T/fifo" &
-        hangs $signal -o "signing.passphrase-file=$T/fifo" build -r v0.3.4 --from p
-        wait $!
+        AWAITED=$T/fifo hangs $signal -o "signing.passphrase-file=$T/fifo" build -r v0.3.4 --from p
     done
     sleep 100000 <>fifo &
     PIDS+=($!)
-    holds "$T/fifo" &
-    hangs TERM -o "signing.passphrase-file=$T/fifo" build -r v0.3.4 --from p
+    AWAITED=$T/fifo hangs TERM -o "signing.passphrase-file=$T/fifo" build -r v0.3.4 --from p
     nothing_is_stored || die "something was stored"
 }
 
 test_a_key_that_never_comes() {
     make_release p 0.3.4
     mkfifo -m 600 fifo
-    holds "$T/fifo" &
-    hangs TERM -o "signing.key-file=$T/fifo" build -r v0.3.4 --from p
+    AWAITED=$T/fifo hangs TERM -o "signing.key-file=$T/fifo" build -r v0.3.4 --from p
     # and one that comes in the end is taken
     (sleep 0.5; cat key >fifo) &
     must dist -o "signing.key-file=$T/fifo" build -r v0.3.4 --from p
@@ -199,11 +186,11 @@ test_a_gpg_that_hangs_at_the_receiver() {
     PIDS+=("$pid")
     eventually 600 test -s "$BEGUN" || die "never began: $(cat err)"
     kill -TERM $pid
-    eventually 80 has_ended $pid || { kill -KILL $pid; die "still there"; }
+    eventually 600 has_ended $pid || { kill -KILL $pid; die "still there"; }
     wait $pid
     [ $? = 143 ] || die "said: $(cat err)"
     while IFS= read -r other; do
-        eventually 50 has_ended "$other" || die "outlived it: $other"
+        eventually 600 has_ended "$other" || die "outlived it: $other"
     done <"$BEGUN"
     can_be_locked srv/.releases/lock || die "the lock is still held"
     [ ! -e srv/apt ] || die "deployed"

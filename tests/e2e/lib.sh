@@ -176,7 +176,7 @@ check_nothing_left() {
 nothing_is_left() { [ -z "$(keyrings; agents)" ]; }
 
 keyrings() {
-    find /dev/shm -maxdepth 1 -name 'veilid-cicd-keys.*' 2>/dev/null
+    find /dev/shm -maxdepth 1 -name '*veilid-cicd-keys.*' 2>/dev/null
 }
 
 agents() {

@@ -1014,10 +1014,14 @@ stale_key_rings_are_removed(void **state)
 	run("mkdir -m 700 " PLACE "/" PREFIX "stale && touch " PLACE "/" PREFIX
 	    "stale/lock && mkdir " PLACE "/" PREFIX "stale/private-keys-v1.d "
 	    "&& touch " PLACE "/" PREFIX "stale/private-keys-v1.d/x");
+	/* and what a keeper that was killed at its removal has left */
+	run("mkdir -m 700 " PLACE "/.removed." PREFIX "1.abcdef.0 && touch "
+	    PLACE "/.removed." PREFIX "1.abcdef.0/x");
 	/* one that is being made: no lock yet, and not old */
 	run("mkdir -m 700 " PLACE "/" PREFIX "young");
 	assert_ok(keyring_open(&live, true, &e), e);
 	assert_false(there_is(PLACE "/" PREFIX "stale"));
+	assert_false(there_is(PLACE "/.removed." PREFIX "1.abcdef.0"));
 	assert_true(there_is(PLACE "/" PREFIX "young"));
 	run("touch -d '2 minutes ago' " PLACE "/" PREFIX "young");
 	assert_ok(keyring_open(&k, true, &e), e);

@@ -7,7 +7,7 @@
 #include "lib/sys/cleanup.h"
 #include "lib/sys/run.h"
 
-#define PATIENCE 100	/* tenths of a second that a process may take to go */
+#define PATIENCE 3000	/* tenths of a second that a process may take to go */
 
 static int
 sh(const char *script, int seconds, struct buf *out, struct err *e)
