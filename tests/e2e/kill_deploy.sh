@@ -105,6 +105,9 @@ all_is_well() {
     local serial=$1 how=$2
     must deploy list
     [ "$(grep -c 'live$' out)" = 1 ] || die "list: $(cat out)"
+    # senders are never told of a later one than the live one
+    [ "$(sed -n 's/^# serial //p' "$SSHD_INBOX/LIVE/SHA256SUMS")" -le "$(live)" ] ||
+        die "LIVE is later than $(live)"
     if [ "$how" = sent ]; then
         must dist_of "$serial" send
         must deploy
@@ -174,10 +177,8 @@ test_a_prune() {
 test_a_deployment() {
     MAY_BE_LIVE=4 AT_LEAST=80
     prepare
-    deployed 1
-    mv srv/.releases/1 one
-    deployed 2 3
-    mv one srv/.releases/spare
+    deployed 1 2 3
+    mv srv/.releases/1 srv/.releases/spare
     must dist_of 4 send
     killed_at_every_call 4 -o deploy.keep=1 deploy
 }
