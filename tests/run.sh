@@ -15,6 +15,8 @@ only=${1:-}
 log=$(mktemp -d "${TMPDIR:-/tmp}/vc-run.XXXXXX")
 keys=$(mktemp -d "${TMPDIR:-/tmp}/vc-keys.XXXXXX")
 export KEYS=$keys CMOCKA_MESSAGE_OUTPUT=TAP
+# leaks that are not ours
+export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
 # gpgme forks, and the child, which soon becomes gpg, has threads that it never
 # joins: its status would be ThreadSanitizer's.
 export TSAN_OPTIONS="report_thread_leaks=0${TSAN_OPTIONS:+:$TSAN_OPTIONS}"

@@ -59,31 +59,12 @@ offer_key(struct login *l, const char *path, ssh_key key, struct err *e)
 	return judge_answer(l, answer, e);
 }
 
-/*
- * When libssh asks for a list of keys anew, it forgets to free the last one:
- * some 200 bytes, of which a leak checker, where there is one, must not tell.
- */
-extern void __lsan_disable(void) __attribute__((weak));
-extern void __lsan_enable(void) __attribute__((weak));
-
-static int
-try_agent(ssh_session libssh)
-{
-	int answer;
-
-	if (__lsan_disable != NULL)
-		__lsan_disable();
-	answer = ssh_userauth_agent(libssh, NULL);
-	if (__lsan_enable != NULL)
-		__lsan_enable();
-	return answer;
-}
-
 /* The server's answer to the one key that libssh finds at the agent. */
 static int
 ask_with_agent(struct login *l, int *answer, struct err *e)
 {
-	while ((*answer = try_agent(l->libssh)) == SSH_AUTH_AGAIN)
+	while ((*answer = ssh_userauth_agent(l->libssh, NULL)) ==
+	    SSH_AUTH_AGAIN)
 		if (session_wait(l->session, e) < 0)
 			return err_wrap(e, "log in by the ssh-agent");
 	return 0;

@@ -21,6 +21,7 @@ unset CI_COMMIT_TAG CI_PIPELINE_CREATED_AT CI_PROJECT_DIR GITLAB_CI IS_NIGHTLY \
     SOURCE_DATE_EPOCH VEILID_CICD_CONF GNUPGHOME XDG_RUNTIME_DIR \
     http_proxy https_proxy
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+export LSAN_OPTIONS="suppressions=$ROOT/tests/lsan.supp:print_suppressions=0"
 # shellcheck source=tests/e2e/begin.sh
 . "$ROOT/tests/e2e/begin.sh"
 OWN_KEYS=
