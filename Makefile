@@ -20,6 +20,8 @@ PREFIX = /usr/local
 MODE = release
 DEPS = yes
 SECS = 60
+# where a target builds first: as many at once as there are processors
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 BUILD = build$(if $(filter release,$(MODE)),,/$(MODE))
 MODE_FLAGS_release = -O2 -D_FORTIFY_SOURCE=2
@@ -104,32 +106,32 @@ check: deps
 ifeq ($(DEPS),yes)
 	@tests/deps.sh check pipeline
 endif
-	@$(MAKE) --no-print-directory DEPS=no tests
+	@$(MAKE) --no-print-directory $(JOBS) DEPS=no tests
 	@BUILD=$(BUILD) tests/run.sh '$(T)'
 
 rehearse: deps
-	@$(MAKE) --no-print-directory DEPS=no all
+	@$(MAKE) --no-print-directory $(JOBS) DEPS=no all
 	@BUILD=$(BUILD) tests/rehearse.sh
 
 rehearse-pipeline: deps
 ifeq ($(DEPS),yes)
 	@tests/deps.sh pipeline
 endif
-	@$(MAKE) --no-print-directory DEPS=no all
+	@$(MAKE) --no-print-directory $(JOBS) DEPS=no all
 	@BUILD=$(BUILD) tests/rehearse-pipeline.sh
 
 bench:
 ifeq ($(DEPS),yes)
 	@tests/deps.sh build test bench
 endif
-	@$(MAKE) --no-print-directory DEPS=no all
+	@$(MAKE) --no-print-directory $(JOBS) DEPS=no all
 	@BUILD=$(BUILD) tests/bench/run.sh '$(T)'
 
 lint:
 ifeq ($(DEPS),yes)
 	@tests/deps.sh build test lint
 endif
-	@$(MAKE) --no-print-directory DEPS=no all
+	@$(MAKE) --no-print-directory $(JOBS) DEPS=no all
 	@BUILD=$(BUILD) tests/lint.sh
 
 fuzz:
@@ -143,7 +145,7 @@ matrix:
 ifeq ($(DEPS),yes)
 	@tests/deps.sh build test matrix
 endif
-	@$(MAKE) --no-print-directory DEPS=no all
+	@$(MAKE) --no-print-directory $(JOBS) DEPS=no all
 	@BUILD=$(BUILD) tests/matrix/run.sh '$(T)'
 
 bare:

@@ -137,15 +137,18 @@ lane() {
 }
 
 # Those that take longest are begun first.
-long='pipeline recovery machines_faults machines_kill registries enrol scp_faults
-    machines cloud_sim rpm_container refuse_debs'
+long='recovery pipeline faults kill_build kill_deploy registries pull_faults
+    scp_faults enrol rpm_container refuse_debs nginx deploy machines_faults
+    machines_kill machines'
 names=()
 add() {
     case $1 in *"$only"*) ;; *) return ;; esac
     case " ${names[*]} ${SKIP:-} " in *" $1 "* | *" ${1#e2e/} "*) return ;; esac
     names+=("$1")
 }
-for name in $long; do add "e2e/$name"; done
+for name in $long; do
+    [ ! -e "tests/e2e/$name.sh" ] || add "e2e/$name"
+done
 for test in "$BUILD"/tests/test_*; do
     if [ -x "$test" ] && [ "${test%.d}" = "$test" ]; then
         add "unit/${test##*/test_}"
