@@ -28,7 +28,7 @@ test_build_killed_at_twenty_moments() {
     local i n at made=0 build
     build=("$BUILD/bin/distribute-packages" -c conf build -r v0.3.5 --from q)
     calls_of "${build[@]}"
-    n=${#CALLS[@]}
+    n=${#MOMENTS[@]}
     for ((i = 0; i < 20; i++)); do
         rm -rf state
         cp -a base state
@@ -65,7 +65,7 @@ test_deploy_killed_at_twenty_moments() {
     need_strace
     local i n at deploy=("$BUILD/bin/deploy-repo" -c conf -)
     calls_of "${deploy[@]}" <2.tar
-    n=${#CALLS[@]}
+    n=${#MOMENTS[@]}
     for ((i = 0; i < 20; i++)); do
         # in place, so that the web server's root stays the same directory
         find srv -mindepth 1 -delete
@@ -100,7 +100,7 @@ test_conversion_killed_at_ten_moments() {
     local i n at deploy=("$BUILD/bin/deploy-repo" -c conf -)
     old_srv
     calls_of "${deploy[@]}" <1.tar
-    n=${#CALLS[@]}
+    n=${#MOMENTS[@]}
     for ((i = 0; i < 10; i++)); do
         old_srv
         # most of the calls are over before the names in the root change

@@ -67,23 +67,23 @@ hears() {
         [ $(((caught >> ($(kill -l "$1") - 1)) & 1)) = 1 ]
 }
 
-# The calls by which a disk is changed. calls_of COMMAND...: sets CALLS, those that
+# The calls by which a disk is changed. calls_of COMMAND...: sets MOMENTS, those that
 # it makes, each with its number among its kind, which is what strace counts;
-# killed_at N COMMAND...: SIGKILL when it makes number N (from 0) of CALLS.
+# killed_at N COMMAND...: SIGKILL when it makes number N (from 0) of MOMENTS.
 DISK=mkdirat,renameat,renameat2,unlinkat,linkat,symlinkat,ftruncate,fchmod,fchmodat
 DISK=$DISK,utimensat,fsync,fdatasync,syncfs
 calls_of() {
     ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -e signal=none -o "$T/calls" \
         -e "trace=$DISK" "$@" >/dev/null 2>&1
     # of the process that makes most of them, which is the command's own
-    mapfile -t CALLS < <(awk '!/resumed>/ { n[$1]++; line[NR] = $0 }
+    mapfile -t MOMENTS < <(awk '!/resumed>/ { n[$1]++; line[NR] = $0 }
         END { main = ""; for (p in n) if (n[p] > n[main]) main = p
             for (i = 1; i <= NR; i++) { split(line[i], word, /[ (]+/)
                 if (word[1] == main) print word[2], ++kind[word[2]] } }' "$T/calls")
-    [ ${#CALLS[@]} -gt 0 ] || die "no calls: $*"
+    [ ${#MOMENTS[@]} -gt 0 ] || die "no calls: $*"
 }
 killed_at() {
-    local call=${CALLS[$1]}
+    local call=${MOMENTS[$1]}
     shift
     # in a subshell: bash tells of who is killed
     (ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -e signal=none -o "$T/calls" \

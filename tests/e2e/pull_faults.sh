@@ -138,18 +138,18 @@ test_killed_at_every_step() {
     prepare
     mv state lost
     calls_of "${pull[@]}"
-    [ ${#CALLS[@]} -gt 10 ] || die "only ${#CALLS[@]} calls: ${CALLS[*]}"
-    for ((n = 0; n < ${#CALLS[@]}; n++)); do
+    [ ${#MOMENTS[@]} -gt 10 ] || die "only ${#MOMENTS[@]} calls: ${MOMENTS[*]}"
+    for ((n = 0; n < ${#MOMENTS[@]}; n++)); do
         rm -rf state
         killed_at $n "${pull[@]}"
         [ -z "$(find state -path '*/generations/*' -prune ! -name next)" ] ||
             must dist verify
         must dist pull
         must dist verify
-        [ -z "$(find state -name '*.tmp')" ] || die "${CALLS[n]}: temporary files"
+        [ -z "$(find state -name '*.tmp')" ] || die "${MOMENTS[n]}: temporary files"
         cmp lost/generations/1/SHA256SUMS state/generations/1/SHA256SUMS || die 'other'
     done
-    echo "# killed at ${#CALLS[@]} calls"
+    echo "# killed at ${#MOMENTS[@]} calls"
 }
 
 # The list of the one generation, and then the files of the next.

@@ -118,7 +118,7 @@ test_no_secret_on_any_disk() {
     local i n
     need_strace
     calls_of "$BUILD/bin/distribute-packages" -c conf refresh
-    n=${#CALLS[@]}
+    n=${#MOMENTS[@]}
     for i in 0 1 2 3 4 5; do
         killed_at $((i * n / 6)) "$BUILD/bin/distribute-packages" -c conf refresh
     done
