@@ -148,17 +148,17 @@ package_rows() {
     if wanted upload/scp+sha256sum; then
         need_package
         line=
-        compare upload scp+sha256sum 1.1 3 '' upload_ours upload_job
+        compare upload scp+sha256sum 1.5 3 '' upload_ours upload_job
     fi
     if wanted upload-40ms/scp; then
         need_package
         lines_start 40
-        compare upload-40ms scp 1.1 2 'scp proves nothing' upload_ours upload_scp
+        compare upload-40ms scp 2 2 'scp proves nothing' upload_ours upload_scp
     fi
     if wanted upload-40ms/scp+sha256sum; then
         need_package
         lines_start 40
-        compare upload-40ms scp+sha256sum 2 2 '' upload_ours upload_job
+        compare upload-40ms scp+sha256sum 3 2 '' upload_ours upload_job
     fi
 }
 
