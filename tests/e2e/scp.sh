@@ -543,7 +543,8 @@ test_a_stray_file_in_a_leftover() {
     the_drop v0.3.4 amd64-deb
     mv "$DROP" "$DROP.part"
     touch "$DROP.part/stray"
-    send -r v0.3.4 >out 2>err && the_drop v0.3.4 amd64-deb
+    must send -r v0.3.4
+    the_drop v0.3.4 amd64-deb
     [ ! -e "$DROP/stray" ] || die 'a bad drop counts'
 }
 
