@@ -18,7 +18,10 @@
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/sys/cleanup.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
+
+#define CHUNK ((size_t)64 << 10)
 
 static int
 open_beneath(int dir, const char *path, uint64_t flags)
@@ -154,23 +157,30 @@ fs_exists(int dir, const char *path)
 	return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+/* What may keep us waiting ends by a signal; files are read in any case. */
 static int
-read_all(int fd, const char *path, size_t max, struct buf *b, struct err *e)
+read_all(int fd, const char *path, size_t max, bool may_wait, struct buf *b,
+    struct err *e)
 {
 	ssize_t n;
 
-	while ((n = read(fd, buf_room(b, 65536), 65536)) != 0) {
-		if (n < 0 && errno == EINTR)
+	for (;;) {
+		char *to = buf_room(b, CHUNK);
+
+		n = may_wait ? io_read(fd, to, CHUNK, path, e) :
+		    read(fd, to, CHUNK);
+		if (n == 0)
+			return 0;
+		if (n < 0 && !may_wait && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_sys(e, "read '%s'", path);
+			return may_wait ? -1 : err_sys(e, "read '%s'", path);
 		b->n += (size_t)n;
 		b->p[b->n] = '\0';
 		if (b->n > max)
 			return err_set(e, ERR_DATA, "'%s' is larger than %zu "
 			    "bytes", path, max);
 	}
-	return 0;
 }
 
 int
@@ -180,7 +190,7 @@ fs_read(int dir, const char *path, size_t max, struct buf *b, struct err *e)
 
 	if (fd < 0)
 		return -1;
-	status = read_all(fd, path, max, b, e);
+	status = read_all(fd, path, max, false, b, e);
 	close(fd);
 	return status;
 }
@@ -188,32 +198,13 @@ fs_read(int dir, const char *path, size_t max, struct buf *b, struct err *e)
 int
 fs_read_path(const char *path, size_t max, struct buf *b, struct err *e)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC), status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), status;
 
 	if (fd < 0)
 		return err_sys(e, "open '%s'", path);
-	status = read_all(fd, path, max, b, e);
+	status = read_all(fd, path, max, true, b, e);
 	close(fd);
 	return status;
-}
-
-int
-fs_write_all(int fd, const void *data, size_t n, const char *name,
-    struct err *e)
-{
-	const char *p = data;
-	ssize_t done;
-
-	while (n > 0) {
-		done = write(fd, p, n);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return err_sys(e, "write '%s'", name);
-		p += done;
-		n -= (size_t)done;
-	}
-	return 0;
 }
 
 int
@@ -228,7 +219,7 @@ fs_write(int dir, const char *name, const void *data, size_t n, mode_t mode,
 	    O_NOFOLLOW, mode);
 	if (fd < 0)
 		return err_sys(e, "create '%s'", tmp);
-	status = fs_write_all(fd, data, n, name, e);
+	status = io_write(fd, data, n, name, e);
 	if (status == 0 && (fchmod(fd, mode) < 0 || fsync(fd) < 0))
 		status = err_sys(e, "write '%s'", name);
 	close(fd);

@@ -38,7 +38,10 @@ bool fs_exists(int dir, const char *path);
 /* Reads a whole file of at most max bytes; ERR_DATA if it is larger. */
 int fs_read(int dir, const char *path, size_t max, struct buf *b,
     struct err *e);
-/* The same for a path of the operator's (links and pipes allowed). */
+/*
+ * The same for a path of the operator's (links and pipes allowed). ERR_SIGNAL
+ * while a pipe keeps it waiting.
+ */
 int fs_read_path(const char *path, size_t max, struct buf *b, struct err *e);
 /* Replaces a file at once: temporary file, fsync, rename, fsync of dir. */
 int fs_write(int dir, const char *name, const void *data, size_t n,
@@ -86,10 +89,6 @@ int fs_lock(int dir, const char *name, struct err *e);
 /* All that was written to dir's file system so far is on the disk. */
 int fs_sync_all(int dir, struct err *e);
 int fs_sync_dir(int dir, struct err *e);
-
-/* Writes all n bytes. The name is for the message. */
-int fs_write_all(int fd, const void *data, size_t n, const char *name,
-    struct err *e);
 
 /* "~/x" with the home directory in place of "~"; the result is yours. */
 char *fs_expand_home(const char *path);

@@ -307,21 +307,6 @@ writes_the_longest_name(void **state)
 	close(dir);
 }
 
-static void
-writes_all_or_says_why(void **state)
-{
-	struct err e = ERR_INIT;
-	int full = open("/dev/full", O_WRONLY), fd = file_of("", 0);
-
-	(void)state;
-	assert_ok(fs_write_all(fd, "abc", 3, "f", &e), e);
-	assert_ok(fs_write_all(full, "", 0, "full", &e), e);
-	assert_fails(fs_write_all(full, "x", 1, "full", &e), e, ERR_IO,
-	    "write 'full': No space");
-	close(full);
-	close(fd);
-}
-
 /* ------------------------------------------------------------------- links */
 
 static void
@@ -750,6 +735,27 @@ a_signal_ends_the_waiting(void **state)
 	close(fd);
 }
 
+/* Status 0 where the signal ends the wait for a pipe's writer. */
+static int
+read_for_ever(void *arg)
+{
+	struct buf b = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	cleanup_start();
+	raise(SIGTERM);
+	if (fs_read_path(arg, 100, &b, &e) == 0)
+		return 1;
+	return e.kind == ERR_SIGNAL ? 0 : 2;
+}
+
+static void
+a_signal_ends_the_reading_of_a_pipe(void **state)
+{
+	(void)state;
+	assert_int_equal(in_child(read_for_ever, (void *)"d/fifo"), 0);
+}
+
 /* -------------------------------------------------------------- the others */
 
 static void
@@ -836,7 +842,6 @@ main(void)
 		cmocka_unit_test(reads_up_to_a_limit),
 		cmocka_unit_test(writes_and_replaces),
 		cmocka_unit_test(writes_the_longest_name),
-		cmocka_unit_test(writes_all_or_says_why),
 		cmocka_unit_test(swaps_links),
 		cmocka_unit_test(removes_trees_but_follows_no_link),
 		cmocka_unit_test(removes_a_tree_of_any_depth),
@@ -850,6 +855,7 @@ main(void)
 		cmocka_unit_test(lock_of_a_killed_process_is_free),
 		cmocka_unit_test(lock_that_is_held_says_by_whom),
 		cmocka_unit_test(a_signal_ends_the_waiting),
+		cmocka_unit_test(a_signal_ends_the_reading_of_a_pipe),
 		cmocka_unit_test(home),
 		cmocka_unit_test(maps),
 		cmocka_unit_test(syncs),
