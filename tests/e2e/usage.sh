@@ -17,7 +17,7 @@ test_help_and_version() {
 }
 
 test_usage_errors() {
-    expect 64 'no verb' dist
+    expect 64 'without a verb: build and send: which release' dist
     expect 64 "unknown verb 'biuld' \(did you mean 'build'\?\)" dist biuld
     expect 64 "unknown verb 'frobnicate': see --help" cloud_tool frobnicate
     expect 64 "unknown verb 'deleet' \(did you mean 'delete'\?\)" cloud_tool deleet
