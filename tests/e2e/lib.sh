@@ -126,8 +126,16 @@ run_logged() {
     T=$(mktemp -d /tmp/vc.XXXXXX)
     (run_one "$1") >"$LOGS/$1" 2>&1
     echo $? >"$LOGS/$1.status"
+    wait_for nobody_works_in "$T" || {
+        echo "# left running: $(at_work_in "$T")" >>"$LOGS/$1"
+        echo 1 >"$LOGS/$1.status"
+    }
     rm -rf "$T"
 }
+
+# Of whatever is done in a directory, /proc/PID/cwd.
+at_work_in() { find /proc/[0-9]*/cwd -maxdepth 0 -lname "$1*" 2>/dev/null; }
+nobody_works_in() { [ -z "$(at_work_in "$1")" ]; }
 
 report_oldest() {
     local test=${STARTED[$REPORTED]} pid=${PID_OF[$REPORTED]:-}

@@ -44,10 +44,10 @@ silent() {
     ! grep -Fl -f "$T/tokens" "$@" >found || die "a token is in: $(cat found)"
 }
 
-# listen NAME ADDRESS: writes whatever comes to $T/NAME; prints the port.
+# listen NAME ADDRESS: writes whatever comes to $T/NAME; sets PORT.
 listen() {
     : >"$T/$1"
-    in_cloud python3 -u -c 'import socket, sys
+    "${CLOUD_WAY[@]}" python3 -u -c 'import socket, sys
 server = socket.socket()
 server.bind((sys.argv[2], 0))
 server.listen()
@@ -64,7 +64,7 @@ while True:
     guest.close()' "$T/$1" "$2" >"$T/$1.port" 2>/dev/null &
     PIDS+=($!)
     wait_for -p "${PIDS[-1]}" test -s "$T/$1.port" || die "no $1"
-    cat "$T/$1.port"
+    PORT=$(cat "$T/$1.port")
 }
 
 # ------------------------------------------------------------------- output
@@ -177,11 +177,11 @@ test_no_file_has_one() {
 # ------------------------------------------------------------- whom it talks to
 
 test_redirects_are_not_followed() {
-    local port to
+    local to
     start
-    port=$(listen other 127.0.0.3)
-    for to in "http://127.0.0.3:$port" "http://127.0.0.1:$port" \
-        "http://localhost:$port" 'https://api.digitalocean.com'; do
+    listen other 127.0.0.3
+    for to in "http://127.0.0.3:$PORT" "http://127.0.0.1:$PORT" \
+        "http://localhost:$PORT" 'https://api.digitalocean.com'; do
         cloud_do fault "{\"name\": \"redirect\", \"to\": \"$to\"}" >/dev/null
         expect 76 '302.*redirect' machines -v -v create --timeout 2m amd64-deb
         expect 76 '302.*redirect' machines list
@@ -225,12 +225,12 @@ test_only_loopback_is_dialled() {
 }
 
 test_proxies_are_not_for_loopback() {
-    local port name
+    local name
     CLOUD_CLOCK=real    # "localhost" is looked up, which takes its time
     start
-    port=$(listen proxy 127.0.0.1)
+    listen proxy 127.0.0.1
     for name in http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY; do
-        export $name="http://127.0.0.1:$port"
+        export $name="http://127.0.0.1:$PORT"
     done
     export no_proxy='' NO_PROXY=''
     must machines create --wait runner amd64-deb
