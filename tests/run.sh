@@ -6,7 +6,7 @@
 #   SKIP='NAME...'                       and not these of tests/e2e
 #   LANES=N                              so many files at once
 #
-# Many wait more than they work, so there is a lane more than processors. Each
+# Many wait as long as they work, so there are two lanes for a processor. Each
 # lane has keys of its own: an agent of gpg's serves one test at a time.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -159,7 +159,7 @@ while IFS= read -r test; do
     add "e2e/$(basename "$test" .sh)"
 done < <(grep -l '^run_tests$' tests/e2e/*.sh)
 
-lanes=${LANES:-$(($(nproc) + 1))}
+lanes=${LANES:-$(($(nproc) * 2))}
 # Where they can have no /dev/shm of their own, they would find the others' key
 # rings there.
 unshare -m true 2>/dev/null || lanes=1
