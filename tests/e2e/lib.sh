@@ -60,9 +60,11 @@ must() {
     die "failed: $*"
 }
 
-# hears SIGNAL PID: it has a handler for it by now.
+# hears SIGNAL PID: it has a handler for it by now, and is no shell any more,
+# which has handlers as well, until it becomes the command.
 hears() {
     local caught
+    [ "$(readlink "/proc/$2/exe")" != "$(readlink /proc/$$/exe)" ] || return 1
     caught=$(sed -n 's/^SigCgt:\s*/0x/p' "/proc/$2/status") &&
         [ $(((caught >> ($(kill -l "$1") - 1)) & 1)) = 1 ]
 }
