@@ -232,8 +232,8 @@ find_snapshot(struct cloud *c, const char *text, const char *region,
 		    "region %s: transfer it or set another region", text,
 		    region);
 	else if (status == 0 && image->id == 0)
-		status = err_set(e, ERR_CONFIG, "there is no image with the "
-		    "slug and no snapshot with the name '%s'%s%s", text,
+		status = err_set(e, ERR_CONFIG, "'%s' is neither the slug of "
+		    "an image nor the name of a snapshot%s%s", text,
 		    s.others.n ? "; snapshots: " : "", buf_cstr(&s.others));
 	else if (status == 0)
 		log_detail("snapshot '%s' is image %lld", text,

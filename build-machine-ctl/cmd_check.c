@@ -271,7 +271,7 @@ check_image(struct check *c, const char *build, const char *region,
 		    "is not in region %s", text, region);
 	} else if (size != NULL && image.min_disk > size->disk) {
 		find(&c->found, ERR_CONFIG, build, "the image '%s' "
-		    "needs a disk of %lld GiB, and the size '%s' has %lld",
+		    "needs a disk of %lld GiB, but the size '%s' has %lld",
 		    text, (long long)image.min_disk, size->name,
 		    (long long)size->disk);
 	} else {
@@ -332,7 +332,7 @@ check_network(struct check *c)
 		    !strv_has(&network->regions, region)) {
 			fits = false;
 			find(&c->found, ERR_CONFIG, "vpc", "it is in "
-			    "region %s, and the machine of %s in %s",
+			    "region %s, but the machine of %s is in %s",
 			    network->regions.v[0], c->builds.v[i], region);
 		}
 	}

@@ -183,9 +183,9 @@ report(struct deletions *r, bool *gone, struct err *e)
 			continue;
 		one = r->v[i].error;
 		if (one.kind == ERR_NONE || one.kind == ERR_MISSING)
-			err_set(&one, ERR_AGAIN, "its deletion was accepted "
+			err_set(&one, ERR_AGAIN, "its deletion was accepted, "
 			    "but it still exists");
-		err_wrap(&one, "%s: droplet %lld '%s' is not deleted and "
+		err_wrap(&one, "%s: droplet %lld '%s' was not deleted and "
 		    "costs money: run 'build-machine-ctl delete %s' again",
 		    d->build, (long long)d->id, d->name, d->build);
 		tally_add(&failed, &one);
@@ -280,9 +280,9 @@ tell_of_runners(const struct droplets *doomed, const struct err *why,
 		if (id == NULL)
 			continue;
 		one = *why;
-		err_wrap(&one, "%s: runner %s is left: run 'build-machine-ctl "
-		    "delete %s' to delete it", doomed->v[i].build, id,
-		    doomed->v[i].build);
+		err_wrap(&one, "%s: runner %s still exists: run "
+		    "'build-machine-ctl delete %s' to delete it",
+		    doomed->v[i].build, id, doomed->v[i].build);
 		tally_add(failed, &one);
 	}
 }

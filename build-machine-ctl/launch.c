@@ -139,7 +139,7 @@ set_aside(struct launch *l, const struct droplet *d)
 {
 	if (droplets_find(&l->extra, d->id) != NULL)
 		return;
-	log_notice("%s: droplet %lld is one too many: it will be deleted",
+	log_notice("%s: droplet %lld is a duplicate: it will be deleted",
 	    l->build, (long long)d->id);
 	droplets_add(&l->extra, d);
 }
@@ -386,7 +386,7 @@ launch_is_due(struct launch *l)
 		return true;
 	if (l->error.kind == ERR_NONE)
 		err_set(&l->error, ERR_AGAIN, "no droplet has appeared");
-	err_wrap(&l->error, "given up after %d attempts", MOST_ATTEMPTS);
+	err_wrap(&l->error, "gave up after %d attempts", MOST_ATTEMPTS);
 	launch_fail(l, &l->error);
 	return false;
 }

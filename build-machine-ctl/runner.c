@@ -270,7 +270,7 @@ read_made(const struct http_request *request, struct runner *r, struct err *e)
 		return -1;
 	if (!json_integer(j, "id", &r->id) || r->id <= 0 || token == NULL)
 		err_set(e, ERR_PROTOCOL, "GitLab created a runner but did not "
-		    "tell its id and token");
+		    "return its id and token");
 	else
 		status = 0, buf_str(&r->token, token);
 	json_free(j);
@@ -357,8 +357,8 @@ runner_delete(struct gitlab *g, const struct runners *list, struct err *e)
 	for (i = 0; i < list->n; i++) {
 		if (r[i].error.kind != ERR_NONE &&
 		    r[i].error.kind != ERR_MISSING) {
-			err_wrap(&r[i].error, "%s: runner %lld is left: run "
-			    "'build-machine-ctl delete %s' to delete it",
+			err_wrap(&r[i].error, "%s: runner %lld still exists: "
+			    "run 'build-machine-ctl delete %s' to delete it",
 			    list->v[i].build, (long long)list->v[i].id,
 			    list->v[i].build);
 			tally_add(&failed, &r[i].error);

@@ -235,7 +235,7 @@ test_image_by_id_slug_and_name() {
     expect 78 "the snapshot 'only-in-fra1' is not in region nyc1" \
         machines create amd64-deb "${image[@]}" \
         -o 'machine amd64-deb.image=only-in-fra1'
-    expect 78 "no snapshot with the name 'none-such'; snapshots: .*'build-amd64-deb'" \
+    expect 78 "'none-such' is neither the slug of an image nor the name of a snapshot; snapshots: .*'build-amd64-deb'" \
         machines create amd64-deb -o 'machine amd64-deb.image=none-such'
     expect 78 'there is no image 99' \
         machines create amd64-deb -o 'machine amd64-deb.image=99'
@@ -530,7 +530,7 @@ test_configuration_of_runners() {
     unchanged
     # a runner that could not be deleted is not forgotten
     must machines create --wait none amd64-deb
-    expect 78 'runner [0-9]+ is left' machines -c no-gitlab delete amd64-deb
+    expect 78 'runner [0-9]+ still exists' machines -c no-gitlab delete amd64-deb
     there
     must machines delete amd64-deb
     no_runners
@@ -785,7 +785,7 @@ test_check_of_a_machine() {
         -o "$m.image=debian-12-x64"
     finds 78 "${b}the size 'c2-16vcpu-32gb-intel' is not offered in region nyc1" \
         -o "$m.size=c2-16vcpu-32gb-intel"
-    finds 78 "${b}the image 'build-amd64-deb' needs a disk of 200 GiB, and the size 'c-4' has 50" \
+    finds 78 "${b}the image 'build-amd64-deb' needs a disk of 200 GiB, but the size 'c-4' has 50" \
         -o "$m.size=c-4"
     finds 78 "${b}there is no region 'nowhere'" -o "$m.region=nowhere"
     finds 78 "${b}the region 'sfo1' is not available" -o "$m.region=sfo1"
@@ -804,7 +804,7 @@ test_check_of_networks_keys_and_tags() {
     local id
     start
     finds 78 "^error${TAB}vpc$TAB.*no VPC with the id 'none'" -o digitalocean.vpc=none
-    finds 78 "^error${TAB}vpc$TAB.*in region fra1, and the machine of amd64-deb in nyc1" \
+    finds 78 "^error${TAB}vpc$TAB.*in region fra1, but the machine of amd64-deb is in nyc1" \
         -o digitalocean.vpc=5a4981aa-9653-4bd1-bef5-000000000003
     finds 78 "^error${TAB}ssh-keys$TAB.*no key '12'" \
         -o 'digitalocean.ssh-keys=38852180 12'

@@ -144,7 +144,7 @@ test_of_two_that_this_run_has_made_one_stays() {
     cloud_fault list-lag 1 60
     comes post-500-after-accept 1
     [ "$(posts)" = 2 ] || die "$(posts) POSTs"
-    grep -q 'one too many' "$T/err" || die 'said nothing'
+    grep -q 'is a duplicate' "$T/err" || die 'said nothing'
 }
 
 # The first, unclear one and the second one both come late, the first earlier:
@@ -170,7 +170,7 @@ test_429_and_try_again_are_tried_again() {
 
 test_try_again_for_ever_ends_with_75() {
     begin
-    fails 75 'given up after .*422.*[Pp]lease try again' post-try-again
+    fails 75 'gave up after .*422.*[Pp]lease try again' post-try-again
 }
 
 test_the_droplet_limit_says_what_to_do() {
@@ -205,7 +205,7 @@ test_an_errored_creation_is_made_again() {
 
 test_a_creation_that_always_errs_is_given_up() {
     begin
-    fails 75 'given up after 4 attempts: .*action [0-9]' action-errored
+    fails 75 'gave up after 4 attempts: .*action [0-9]' action-errored
 }
 
 test_a_droplet_that_vanishes_is_made_again() {
@@ -332,7 +332,7 @@ test_delete_that_is_refused_names_what_is_left() {
     local id
     id=$(cut -f 2 "$T/out")
     cloud_fault delete-422
-    expect 75 "amd64-deb: droplet $id 'build-server-amd64-deb-tmp' is not deleted and costs money: .*422" \
+    expect 75 "amd64-deb: droplet $id 'build-server-amd64-deb-tmp' was not deleted and costs money: .*422" \
         machines delete --timeout 3m amd64-deb
     [ ! -s "$T/out" ] || die 'printed as deleted'
 }
@@ -477,7 +477,7 @@ test_a_gitlab_that_is_silent_keeps_no_droplet() {
     enrol
     must machines create --wait active amd64-deb
     cloud_fault gitlab-stall
-    expect 75 'amd64-deb: runner [0-9]+ is left' machines delete amd64-deb
+    expect 75 'amd64-deb: runner [0-9]+ still exists' machines delete amd64-deb
     cloud_fault gitlab-stall 0
     has_none
     must machines delete amd64-deb

@@ -180,7 +180,7 @@ test_replace_is_interrupted() {
     cloud_fault delete-slow null 1000000
     interrupted INT 'DELETE ' create --replace amd64-deb
     ! grep -q "$POST" cloud.log || die 'ordered a new one'
-    grep -Eq 'droplet [0-9]+ .*is not deleted' a.err || die "$(cat a.err)"
+    grep -Eq 'droplet [0-9]+ .*was not deleted' a.err || die "$(cat a.err)"
 }
 
 test_delete_is_interrupted() {
@@ -193,7 +193,7 @@ test_delete_is_interrupted() {
         # shellcheck disable=SC2086
         interrupted INT 'DELETE ' $verb
         # what is not proven to be gone is named
-        grep -Eq 'droplet [0-9]+ .*is not deleted' a.err || die "$verb: $(cat a.err)"
+        grep -Eq 'droplet [0-9]+ .*was not deleted' a.err || die "$verb: $(cat a.err)"
         cloud_fault delete-slow 0
         cloud_do reset '{}' >/dev/null
     done
