@@ -100,7 +100,7 @@ check_directories(const struct rpm_header *h, size_t files, struct err *e)
 	for (i = 0; i < files; i++) {
 		at = rpm_header_number(h, DIRINDEXES, i, UINT64_MAX);
 		if (at >= dirs)
-			return err_set(e, ERR_DATA, "file %zu lies in "
+			return err_set(e, ERR_DATA, "file %zu is in "
 			    "directory %llu of %zu", i,
 			    (unsigned long long)at, dirs);
 	}

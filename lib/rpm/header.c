@@ -84,11 +84,11 @@ rpm_header_size(const uint8_t intro[RPM_INTRO], enum rpm_header_kind kind,
 		return err_set(e, ERR_DATA, "does not begin with the magic "
 		    "number of a header");
 	if (n < 1 || n > n_max)
-		return err_set(e, ERR_DATA, "has %u entries, allowed are 1 "
-		    "to %u", n, n_max);
+		return err_set(e, ERR_DATA, "has %u entries, must be 1 to "
+		    "%u", n, n_max);
 	if (data_n < INDEX || data_n > data_max)
-		return err_set(e, ERR_DATA, "has %u bytes of data, allowed "
-		    "are %d to %u", data_n, INDEX, data_max);
+		return err_set(e, ERR_DATA, "has %u bytes of data, must be "
+		    "%d to %u", data_n, INDEX, data_max);
 	*size = RPM_INTRO + (size_t)n * INDEX + data_n;
 	return 0;
 }
@@ -127,7 +127,7 @@ check_tag(const struct raw *r, uint32_t before, struct err *e)
 		return err_set(e, ERR_DATA, "tag %u has no place behind the "
 		    "region", r->tag);
 	if (r->tag == before)
-		return err_set(e, ERR_DATA, "tag %u is there twice", r->tag);
+		return err_set(e, ERR_DATA, "tag %u appears twice", r->tag);
 	if (r->tag < before)
 		return err_set(e, ERR_DATA, "tag %u comes after tag %u",
 		    r->tag, before);
@@ -177,8 +177,8 @@ check_data(const struct rpm_header *h, const struct raw *r, uint32_t *end,
 		return err_set(e, ERR_DATA, "tag %u runs beyond the data",
 		    r->tag);
 	if (size == 0 && r->count > STRINGS)
-		return err_set(e, ERR_DATA, "tag %u has %u strings, allowed "
-		    "are %u", r->tag, r->count, STRINGS);
+		return err_set(e, ERR_DATA, "tag %u has %u strings, more "
+		    "than %u", r->tag, r->count, STRINGS);
 	n = (size_t)r->count * size;
 	if (size == 0 && !measure_strings(data_of(h) + r->offset,
 	    limit - r->offset, r->count, &n))

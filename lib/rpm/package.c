@@ -66,8 +66,8 @@ check_lead(const uint8_t lead[RPM_LEAD], struct err *e)
 		return err_set(e, ERR_DATA, "package format %d is unknown",
 		    lead[4]);
 	if (type == 1)
-		return err_set(e, ERR_DATA, "a source package, only binary "
-		    "ones are published");
+		return err_set(e, ERR_DATA, "a source package: only binary "
+		    "packages are published");
 	if (type != 0)
 		return err_set(e, ERR_DATA, "package type %u is unknown",
 		    type);
@@ -119,7 +119,7 @@ read_padding(int fd, struct rpm *r, struct err *e)
 		return err_wrap(e, "padding of the signature header");
 	if (memcmp(bytes, zeros, n) != 0)
 		return err_set(e, ERR_DATA, "the signature header is followed "
-		    "by other than zero bytes");
+		    "by bytes that are not zero");
 	r->header_start = RPM_LEAD + r->signature.blob.n + n;
 	return 0;
 }
@@ -200,8 +200,8 @@ check_kind(const struct rpm *r, struct err *e)
 {
 	if (rpm_header_count(&r->header, TAG_SOURCEPACKAGE) > 0 ||
 	    rpm_header_count(&r->header, TAG_SOURCERPM) == 0)
-		return err_set(e, ERR_DATA, "a source package by its header, "
-		    "only binary ones are published");
+		return err_set(e, ERR_DATA, "a source package by its header: "
+		    "only binary packages are published");
 	return 0;
 }
 
@@ -252,7 +252,7 @@ read_names(struct rpm *r, struct err *e)
 	free(file);
 	if (n > FILE_NAME_LIMIT)
 		return err_set(e, ERR_DATA, "the file's name would have %zu "
-		    "characters, allowed are %d", n, FILE_NAME_LIMIT);
+		    "characters, more than %d", n, FILE_NAME_LIMIT);
 	return 0;
 }
 

@@ -40,7 +40,7 @@ open_hash(const struct rpm *r, struct err *e)
 		h = hash_open_as(HASH_SHA512);
 	if (h == NULL)
 		err_set(e, ERR_DATA, "the digest of the payload is of the "
-		    "algorithm %llu, allowed are 8 to 10",
+		    "algorithm %llu, must be 8 to 10",
 		    (unsigned long long)algorithm);
 	return h;
 }

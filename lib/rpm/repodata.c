@@ -169,7 +169,7 @@ repodata_count(const char *p, size_t n, uint64_t *count, struct err *e)
 	if (status < 0)
 		return -1;
 	if (status == 0 || tag.is_end || !is_root(&tag))
-		return err_set(e, ERR_DATA, "it is no list of packages");
+		return err_set(e, ERR_DATA, "it is not a list of packages");
 	return tag_number(&tag, "packages", count, e);
 }
 
@@ -319,7 +319,7 @@ repomd_parse(const char *p, size_t n, struct repomd *md, struct err *e)
 	if (status < 0)
 		return -1;
 	if (status == 0 || tag.is_end || !span_is(&tag.name, "repomd"))
-		return err_set(e, ERR_DATA, "it is no repomd.xml");
+		return err_set(e, ERR_DATA, "it is not a repomd.xml");
 	if (walk_begin(&w, &tag, end, e) < 0 || walk_repomd(&w, md, e) < 0)
 		return -1;
 	if (xml_skip_blanks(w.p, end) != end)

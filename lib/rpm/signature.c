@@ -176,10 +176,12 @@ check_limits(const struct entries *s, struct err *e)
 {
 	if (s->n + 1 > ENTRIES_LIMIT)
 		return err_set(e, ERR_DATA, "no room for a signature: %zu "
-		    "entries, rpm reads %d", s->n + 1, ENTRIES_LIMIT);
+		    "entries, but rpm reads at most %d", s->n + 1,
+		    ENTRIES_LIMIT);
 	if (data_size(s) > DATA_LIMIT)
 		return err_set(e, ERR_DATA, "no room for a signature: %zu "
-		    "bytes of signature header, rpm 4.14 reads %d",
+		    "bytes of signature header, but rpm 4.14 reads at most "
+		    "%d",
 		    data_size(s), DATA_LIMIT);
 	return 0;
 }
@@ -221,7 +223,7 @@ rpm_signature_read(const struct rpm *r, struct buf *signature, struct err *e)
 	if (!r->is_v6) {
 		data = rpm_header_bytes(&r->signature, tag, &n);
 		if (data == NULL)
-			return err_set(e, ERR_DATA, "tag %u is no signature",
+			return err_set(e, ERR_DATA, "tag %u is not a signature",
 			    tag);
 		buf_add(signature, data, n);
 		return 0;

@@ -149,7 +149,8 @@ tag_next_outer(const char **p, const char *end, struct tag *tag,
 
 	if (status >= 0 && xml_skip_blanks(text.p, text.p + text.n) !=
 	    text.p + text.n)
-		return err_set(e, ERR_DATA, "text lies between the packages");
+		return err_set(e, ERR_DATA, "there is text between the "
+		    "packages");
 	return status;
 }
 
@@ -247,8 +248,8 @@ walk_open(struct walk *w, const struct tag *tag, struct err *e)
 	if (tag->is_empty)
 		return 0;
 	if (w->depth == WALK_DEPTH)
-		return err_set(e, ERR_DATA, "more than %d elements lie in one "
-		    "another", WALK_DEPTH);
+		return err_set(e, ERR_DATA, "elements are nested more than "
+		    "%d deep", WALK_DEPTH);
 	w->open[w->depth++] = tag->name;
 	return 0;
 }
@@ -340,7 +341,7 @@ walk_find(const struct walk_field *fields, size_t n, const struct walk *w,
 		    !span_is(&w->open[depth - 1], fields[i].parent))
 			continue;
 		if (*seen & 1u << i)
-			return err_set(e, ERR_DATA, "<%s> is there twice",
+			return err_set(e, ERR_DATA, "<%s> appears twice",
 			    fields[i].name);
 		*seen |= 1u << i;
 		return (int)i;

@@ -314,7 +314,7 @@ static const struct change primary_changes[] = {
 	{"<format>", "<form>", "does not end"},
 	{"</format>", "", "does not end"},
 	{"</format>", "</format></format>", "does not end"},
-	{"<rpm:provides>", "<p><p><p><p><p><p><p>", "lie in one"},
+	{"<rpm:provides>", "<p><p><p><p><p><p><p>", "nested more than"},
 	{"<format>", "<form><format>", "does not end"},
 	{"</format>\n</package>", "</format>\n", "does not end"},
 	{"<package type=\"rpm\">", "<package>", "bad type"},
@@ -406,7 +406,7 @@ reads_counts(void **state)
 		{"packages=\"2\"", "packages=\"two\"", "bad packages"},
 		{"packages=\"2\"", "packages=\"2\" packages=\"3\"",
 		    "bad packages"},
-		{"<metadata", "x<metadata", "text lies"},
+		{"<metadata", "x<metadata", "there is text"},
 		{"<metadata", "<repomd", "no list"},
 		{"<metadata", "</metadata><metadata", "no list"},
 	};
@@ -500,7 +500,7 @@ refuses_what_is_wrong_in_repomd(void **state)
 		{"</repomd>", "</repomd>x", "follows"},
 		{"</repomd>", "</repomds>", "does not end"},
 		{"</repomd>", "<!-- --></repomd>", "malformed"},
-		{"<repomd", "<repo", "no repomd"},
+		{"<repomd", "<repo", "not a repomd"},
 	};
 
 	(void)state;

@@ -293,7 +293,7 @@ padding_is_zeros(void **state)
 	assert_ok(read_package(&file, &r, &e), e);
 	assert_true(r.header_start > RPM_LEAD + r.signature.blob.n);
 	file.p[r.header_start - 1] = 1;
-	assert_refused(&file, "followed by other than zero bytes");
+	assert_refused(&file, "followed by bytes that are not zero");
 	rpm_clear(&r);
 	package_clear(&p);
 	buf_clear(&file);
@@ -467,7 +467,7 @@ the_payload_has_its_digest(void **state)
 	assert_package_refused(&p, "of the algorithm 0");
 	package_usual(&p);
 	package_payload(&p, "x", 2, HASH_SHA1);
-	assert_package_refused(&p, "of the algorithm 2, allowed are 8 to 10");
+	assert_package_refused(&p, "of the algorithm 2, must be 8 to 10");
 	package_usual(&p);
 	package_payload(&p, "x", 9, HASH_SHA384);
 	assert_package_accepted(&p);

@@ -97,7 +97,7 @@ file_names_have_255_characters(void **state)
 	name[231] = '\0';
 	package_usual(&p);
 	parts_string(&p.main, 1000, name);
-	assert_package_refused(&p, "256 characters, allowed are 255");
+	assert_package_refused(&p, "256 characters, more than 255");
 }
 
 static void
@@ -175,13 +175,13 @@ files_have_all_that_files_have(void **state)
 	}
 	package_usual(&p);
 	parts_numbers(&p.main, 1116, 4, 3, far);
-	assert_package_refused(&p, "file 1 lies in directory 2 of 2");
+	assert_package_refused(&p, "file 1 is in directory 2 of 2");
 	package_usual(&p);
 	parts_numbers(&p.main, 1116, 4, 3, farther);
-	assert_package_refused(&p, "file 2 lies in directory 4294967295");
+	assert_package_refused(&p, "file 2 is in directory 4294967295");
 	package_usual(&p);
 	parts_drop(&p.main, 1118);
-	assert_package_refused(&p, "file 0 lies in directory 0 of 0");
+	assert_package_refused(&p, "file 0 is in directory 0 of 0");
 	package_usual(&p);
 	parts_drop(&p.main, 1117);
 	assert_package_refused(&p, "tag 1117 has 0 items");

@@ -318,9 +318,9 @@ static const struct {
 	{0, 2, 0xfffffff0, "trailer is at byte"},
 	{1, 0, 63, "tag 63 has no place"},
 	{1, 0, 99, "tag 99 has no place"},
-	{2, 0, 100, "tag 100 is there twice"},
-	{3, 0, 1000, "tag 1000 is there twice"},
-	{2, 0, 1010, "tag 1010 is there twice"},
+	{2, 0, 100, "tag 100 appears twice"},
+	{3, 0, 1000, "tag 1000 appears twice"},
+	{2, 0, 1010, "tag 1010 appears twice"},
 	{3, 0, 999, "tag 999 comes after tag 1000"},
 	{3, 1, 0, "tag 1010 has the unknown type 0"},
 	{3, 1, 10, "tag 1010 has the unknown type 10"},
@@ -336,7 +336,7 @@ static const struct {
 	{5, 3, 0x20000001, "tag 1030 runs beyond"},
 	{8, 3, 0xffffffff, "tag 1060 runs beyond"},
 	{8, 3, 6, "tag 1070 overlaps"},
-	{9, 3, 1048577, "1048577 strings, allowed are 1048576"},
+	{9, 3, 1048577, "1048577 strings, more than 1048576"},
 	{10, 3, 3, "tag 1080 has a string without an end"},
 };
 
@@ -429,7 +429,7 @@ sizes_are_limited(void **state)
 			    rows[i].data_n);
 		} else {
 			assert_fails(rpm_header_size(intro, rows[i].kind, &n,
-			    &e), e, ERR_DATA, "allowed are");
+			    &e), e, ERR_DATA, "must be");
 		}
 	}
 }

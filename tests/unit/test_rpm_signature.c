@@ -388,7 +388,7 @@ no_signature_is_a_refusal(void **state)
 	package_write(&p, &file);
 	assert_ok(read_package(&file, &r, &e), e);
 	assert_fails(rpm_signature_read(&r, &found, &e), e, ERR_DATA,
-	    "tag 268 is no signature");
+	    "tag 268 is not a signature");
 	assert_int_equal(found.n, 0);
 	package_clear(&p);
 	rpm_clear(&r);
