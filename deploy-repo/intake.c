@@ -90,7 +90,7 @@ reuse(struct intake *in, struct err *e)
 		status = fs_walk(in->dir, sort_out, &r, e);
 	if (r.live >= 0)
 		close(r.live);
-	log_detail("%zu files are there from the spare generation", r.reused);
+	log_detail("reused %zu files of the spare generation", r.reused);
 	return status;
 }
 
@@ -155,14 +155,14 @@ find_known(struct intake *in, struct err *e)
 	if (site_load(in->site, m->serial, &k, &unreadable) < 0) {
 		status = cleanup_check(e);
 		if (status == 0)
-			log_warning("%s: it is made again", unreadable.text);
+			log_warning("%s: it is replaced", unreadable.text);
 		in->replaces = true;
 		return status;
 	}
 	in->is_known = hash_equal(k.manifest.self, m->self);
 	kept_clear(&k);
-	return in->is_known ? 0 : err_set(e, ERR_DATA, "another generation "
-	    "with serial %s is here already", name);
+	return in->is_known ? 0 : err_set(e, ERR_DATA, "generation %s is "
+	    "kept already, with different contents", name);
 }
 
 static int
@@ -175,7 +175,7 @@ load_live(struct intake *in, struct err *e)
 		return 0;
 	if (cleanup_check(e) < 0)
 		return -1;
-	log_warning("%s: nothing is taken from it", unreadable.text);
+	log_warning("%s: none of its files are reused", unreadable.text);
 	return 0;
 }
 
@@ -194,7 +194,8 @@ warn_of_gap(const struct intake *in)
 	else if (!m->has_previous ||
 	    !hash_equal(m->previous, in->live.manifest.self))
 		log_warning("generation %" PRIu64 " does not name the live one "
-		    "as its predecessor: was the live one made elsewhere?",
+		    "as its predecessor: was the live one made from another "
+		    "state?",
 		    m->serial);
 }
 
@@ -212,8 +213,8 @@ believe_manifest(struct intake *in, struct err *e)
 		return -1;
 	if (k->manifest.serial < live && !in->allow_older)
 		return err_set(e, ERR_REFUSED, "serial %" PRIu64 " is older "
-		    "than the live %" PRIu64 " (--allow-older, if that is "
-		    "meant)", k->manifest.serial, live);
+		    "than the live %" PRIu64 " (use --allow-older if this is "
+		    "intended)", k->manifest.serial, live);
 	return 0;
 }
 

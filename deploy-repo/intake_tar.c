@@ -119,7 +119,7 @@ copy_members(struct intake *in, struct stream *s, struct err *e)
 			return err_set(e, ERR_DATA, "'%s' is not listed in "
 			    MANIFEST_NAME, path);
 		if (in->placed[f - m->v])
-			return err_set(e, ERR_DATA, "'%s' comes twice", path);
+			return err_set(e, ERR_DATA, "'%s' appears twice", path);
 		if (copy_member(in, s, (size_t)(f - m->v), e) < 0)
 			return -1;
 	}

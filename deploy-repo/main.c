@@ -26,7 +26,7 @@ static const struct tool_verb verbs[] = {
 	    0, 1, cmd_rollback},
 	{"verify", "", "check every hash and signature of what is live", 0, 0,
 	    cmd_verify},
-	{"prune", "", "remove what is beyond keep, and what was replaced",
+	{"prune", "", "remove old generations and what was replaced",
 	    0, 0, cmd_prune},
 	{0},
 };
@@ -35,8 +35,8 @@ int
 cmd_parse_serial(const char *text, uint64_t *serial, struct err *e)
 {
 	if (!serial_read(text, serial))
-		return err_set(e, ERR_USAGE, "'%s' is no serial and no verb: "
-		    "see --help", text);
+		return err_set(e, ERR_USAGE, "'%s' is neither a verb nor a "
+		    "serial: see --help", text);
 	return 0;
 }
 

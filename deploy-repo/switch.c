@@ -98,7 +98,7 @@ exchange(const struct site *s, const char *name, const char *target,
 		return -1;
 	}
 	strv_add(&undo->exchanged, name);
-	log_notice("'%s/%s' is now a link; what it was lies in '"
+	log_notice("'%s/%s' is now a link; what it replaced is in '"
 	    SITE_RELEASES "/%s' until deploy-repo prune", s->path, name,
 	    undo->replaced_name);
 	return 0;
@@ -165,7 +165,7 @@ undo_links(const struct site *s, struct undo *undo)
 
 		if (renameat2(undo->replaced, name, s->root, name,
 		    RENAME_EXCHANGE) < 0)
-			log_error("cannot put '%s' back: it lies in '%s/"
+			log_error("cannot put '%s' back: it is in '%s/"
 			    SITE_RELEASES "/%s'", name, s->path,
 			    undo->replaced_name);
 		else
@@ -218,7 +218,7 @@ look_at(const char *base, int dir, const char *path, struct err *e)
 		if (status == 0 || tries == LOOK_TRIES ||
 		    e->kind == ERR_SIGNAL)
 			break;
-		log_detail("%s; looking again", e->text);
+		log_detail("%s; trying again", e->text);
 		nanosleep(&second, NULL);
 		status = cleanup_check(e);
 	}
@@ -353,8 +353,8 @@ switch_to(struct site *s, const struct kept *k, struct err *e)
 		settle(s, k, &names);
 	}
 	if (status < 0 && e->kind == ERR_SIGNAL)
-		err_wrap(e, "generation %" PRIu64 " is live, but what the web "
-		    "server makes of it was not looked at to the end", serial);
+		err_wrap(e, "generation %" PRIu64 " is live, but the check "
+		    "through HTTP was not completed", serial);
 	undo_clear(&undo);
 	strv_clear(&names);
 	return status;

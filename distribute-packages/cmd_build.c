@@ -134,8 +134,8 @@ drop_repeated(struct suite *s, struct err *e)
 		if (hash_equal(v[i - 1]->content, v[i]->content))
 			v[i - 1]->is_dropped = true;
 		else
-			status = err_set(e, ERR_DATA, "'%s' comes twice, with "
-			    "different contents", v[i]->path);
+			status = err_set(e, ERR_DATA, "'%s' appears twice, "
+			    "with different contents", v[i]->path);
 	}
 	free(v);
 	suite_compact(s);
@@ -160,8 +160,8 @@ apply_keep(struct suite *s, uint64_t keep, struct err *e)
 			continue;
 		if (p->is_new)
 			return err_set(e, ERR_DATA, "%s %s is older than the "
-			    "%llu newest versions, which is what [%s] keep "
-			    "allows", p->name, p->version,
+			    "%llu newest versions that [%s] keep allows",
+			    p->name, p->version,
 			    (unsigned long long)keep, s->section);
 		suite_drop(s, p, "older than keep");
 	}

@@ -113,12 +113,12 @@ check_public(const struct pulling *p, struct err *e)
 		    "'", p->newest, next->serial, p->store.path, p->newest);
 	if (last->serial > next->serial)
 		return err_set(e, ERR_REFUSED, "the state has generation %"
-		    PRIu64 ", and the public one is %" PRIu64 ": the state "
+		    PRIu64 ", but the public one is %" PRIu64 ": the state "
 		    "is newer", last->serial, next->serial);
 	if (last->serial == next->serial &&
 	    !hash_equal(last->self, next->self))
-		return err_set(e, ERR_REFUSED, "the state has another "
-		    "generation %" PRIu64 " than the public one: move the "
+		return err_set(e, ERR_REFUSED, "generation %" PRIu64 " of the "
+		    "state differs from the public one: move the "
 		    "state away and pull again", last->serial);
 	return pull_check_suites(p->call->conf, next, e);
 }
@@ -158,7 +158,7 @@ explain(struct pulling *p, struct err *e)
 	    get_manifest(&now, &ignored) == 0 &&
 	    now.next.manifest.serial > p->next.manifest.serial)
 		err_set(e, ERR_AGAIN, "generation %" PRIu64 " was deployed "
-		    "while %" PRIu64 " was fetched: run it again",
+		    "while %" PRIu64 " was fetched: pull again",
 		    now.next.manifest.serial, p->next.manifest.serial);
 	generation_clear(&now.next);
 	return -1;

@@ -44,15 +44,15 @@ open_suites(struct publication *p, const struct manifest *then,
 		if (options.suite != NULL && strcmp(options.suite, name) != 0)
 			continue;
 		if (!strv_has(&existed, name))
-			log_notice("suite %s did not exist then: it stays as "
-			    "it is", name);
+			log_notice("suite %s did not exist then: it is left "
+			    "unchanged", name);
 		else if (publication_suite(p, name, e) == NULL)
 			status = -1;
 	}
 	strv_clear(&existed);
 	if (status == 0 && p->n_suites == 0)
-		status = err_set(e, ERR_MISSING, "that generation has none of "
-		    "the suites");
+		status = err_set(e, ERR_MISSING, "none of the suites existed "
+		    "in that generation");
 	return status;
 }
 

@@ -123,7 +123,8 @@ tidy(const struct inbox *in, const char *name, bool is_dry_run)
 	if (is_dry_run)
 		log_notice("dry run: would remove drop %s (%s)", name, why);
 	else if (remove_drop(in, name, &e) < 0)
-		log_warning("drop '%s' (%s) stays: %s", name, why, e.text);
+		log_warning("cannot remove drop '%s' (%s): %s", name, why,
+		    e.text);
 	else
 		log_notice("removed drop %s (%s)", name, why);
 }

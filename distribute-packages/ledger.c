@@ -62,7 +62,8 @@ ledger_parse(struct ledger *l, const char *text, size_t n, struct err *e)
 	while (p < end && status == 0) {
 		newline = memchr(p, '\n', (size_t)(end - p));
 		if (newline == NULL) {
-			status = err_set(e, ERR_DATA, "the ledger is cut off");
+			status = err_set(e, ERR_DATA, "the ledger is "
+			    "truncated");
 			break;
 		}
 		line.n = 0;
@@ -126,9 +127,10 @@ ledger_compare(const struct ledger *l, const char *path,
 	if (old == NULL)
 		return 0;
 	if (!hash_equal(old->content, content))
-		return err_set(e, ERR_DATA, "'%s' was published with other "
-		    "content: give the package a new version; if this is "
-		    "the same one, only built again, go on with send", path);
+		return err_set(e, ERR_DATA, "'%s' was published with "
+		    "different contents: give the package a new version; if "
+		    "it is the same one built again, run distribute-packages "
+		    "send", path);
 	return old->state == LEDGER_LIVE;
 }
 

@@ -65,9 +65,9 @@ choose_date(struct publication *p, struct err *e)
 	}
 	if (p->date > now) {
 		date_format(p->date - 1, text);
-		return err_set(e, ERR_CONFIG, "the clock is wrong, or "
-		    "SOURCE_DATE_EPOCH: the date would be later than now "
-		    "(the last generation is of %s)", text);
+		return err_set(e, ERR_CONFIG, "the clock or "
+		    "SOURCE_DATE_EPOCH is wrong: the date would be in the "
+		    "future (the last generation is of %s)", text);
 	}
 	return 0;
 }
@@ -84,7 +84,7 @@ check_names(const struct conf *conf, struct err *e)
 	if (conf_get(conf, "signing", "key") != NULL &&
 	    conf_get(conf, "signing", "key-file") != NULL)
 		return err_set(e, ERR_CONFIG, "[signing] has both key and "
-		    "key-file: take one out");
+		    "key-file: remove one");
 	return 0;
 }
 
@@ -97,7 +97,7 @@ open_container(struct publication *p, struct err *e)
 		return 0;
 	if (conf_get(p->conf, "signing", "key") != NULL)
 		return err_set(e, ERR_CONFIG, "[rpm] builder = container needs "
-		    "[signing] key-file: a key ring cannot be given away");
+		    "[signing] key-file: a container gets no key ring");
 	p->container = rpm_container_open(p->conf, p->store.path, e);
 	return p->container ? 0 : -1;
 }

@@ -230,7 +230,7 @@ publish(struct publication *p, const char *release, struct err *e)
 	    p->next.manifest.serial, p->next.manifest.release,
 	    p->next.manifest.n);
 	if (store_collect(&p->store, keep, e) < 0)
-		return err_wrap(e, "the generation is made, but what is no "
-		    "longer kept could not be removed");
+		return err_wrap(e, "the generation is complete, but what is "
+		    "no longer kept could not be removed");
 	return print_record(p, &p->next.manifest, e);
 }

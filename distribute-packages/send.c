@@ -156,7 +156,7 @@ check_live(const struct sending *s, struct err *e)
 
 	if (live > ours)
 		return err_set(e, ERR_REFUSED, "generation %" PRIu64 " is "
-		    "live, and the newest of the state is %" PRIu64 ": was an "
+		    "live, but the newest of the state is %" PRIu64 ": was an "
 		    "old state restored? Run distribute-packages pull", live,
 		    ours);
 	if (live == ours && !is_live(s))
@@ -299,7 +299,7 @@ tidy_inbox(const struct sending *s, struct err *e)
 	if (s->live.serial != 0 &&
 	    store_load(&s->store, s->live.serial, &then, &why) < 0 &&
 	    why.kind != ERR_MISSING)
-		log_warning("drops that have served stay: %s", why.text);
+		log_warning("published drops stay in the inbox: %s", why.text);
 	else if (then.manifest.serial != 0 &&
 	    hash_equal(then.manifest.self, s->live.self))
 		status = store_drops(&s->store, s->live.serial, &served, e);

@@ -162,8 +162,8 @@ load(const struct store *s, uint64_t serial, struct generation *g,
 
 	snprintf(name, sizeof(name), "%" PRIu64, serial);
 	if (!fs_exists(s->generations, name))
-		return err_set(e, ERR_MISSING, "generation %s is not kept any "
-		    "more, or never was", name);
+		return err_set(e, ERR_MISSING, "generation %s never existed "
+		    "or is no longer kept", name);
 	dir = fs_open_subdir(s->generations, name, e);
 	status = dir < 0 ? -1 : load_files(dir, g, e);
 	if (dir >= 0)

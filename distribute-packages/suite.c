@@ -56,7 +56,7 @@ suite_open(struct suite *s, const struct conf *conf, const char *name,
 		if (!control_is_architecture(s->architectures.v[i]) ||
 		    strcmp(s->architectures.v[i], "all") == 0)
 			return err_set(e, ERR_CONFIG, "[%s] architectures: "
-			    "'%s' is not one", s->section,
+			    "'%s' is not an architecture", s->section,
 			    s->architectures.v[i]);
 	if (s->architectures.n == 0)
 		return err_set(e, ERR_CONFIG, "[%s] architectures is empty",

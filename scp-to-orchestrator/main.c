@@ -120,8 +120,8 @@ send_packages(const struct tool_call *call, struct err *e)
 	    options.release, options.build, e);
 
 	if (status == 0 && c.n > MANIFEST_DROP_FILES)
-		status = err_set(e, ERR_USAGE, "a drop takes %zu packages, "
-		    "and these are %zu", MANIFEST_DROP_FILES, c.n);
+		status = err_set(e, ERR_USAGE, "a drop takes at most %zu "
+		    "packages, but there are %zu", MANIFEST_DROP_FILES, c.n);
 	if (status == 0)
 		status = upload(call, &c, e);
 	if (status == 0)

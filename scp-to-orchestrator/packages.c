@@ -210,7 +210,7 @@ read_one(size_t i, void *arg, struct err *e)
 		    "have neither blanks nor special characters", f->path);
 	if (!is_named_so(f->name, &f->package.claim))
 		return err_set(e, ERR_DATA, "'%s' contains %s %s of %s, but "
-		    "is named otherwise", f->path, f->package.claim.name,
+		    "its name does not match", f->path, f->package.claim.name,
 		    f->package.claim.version, f->package.claim.architecture ?
 		    f->package.claim.architecture : "all architectures");
 	return 0;
@@ -236,8 +236,8 @@ settle_build(struct packages *c, struct err *e)
 		if (said_by == NULL && c->build[0] == '\0')
 			memcpy(c->build, build, sizeof(build));
 		else if (said_by != NULL && strcmp(c->build, build) != 0)
-			return err_set(e, ERR_DATA, "'%s' is of build %s, and "
-			    "'%s' of %s: send one build at a time", said_by,
+			return err_set(e, ERR_DATA, "'%s' is of build %s, but "
+			    "'%s' is of %s: send one build at a time", said_by,
 			    c->build, c->v[i].path, build);
 		if (said_by == NULL && strcmp(c->build, build) == 0)
 			said_by = c->v[i].path;
@@ -257,7 +257,7 @@ judge(struct packages *c, struct err *e)
 	size_t i;
 
 	if (!build_parse(c->build, &build))
-		return err_set(e, ERR_USAGE, "'%s' is no build: one is an "
+		return err_set(e, ERR_USAGE, "'%s' is not a build: write an "
 		    "architecture and a format, like amd64-deb", c->build);
 	for (i = 0; i < c->n; i++) {
 		one = (struct err)ERR_INIT;

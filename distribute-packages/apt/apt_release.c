@@ -144,9 +144,9 @@ apt_release_check_fields(const struct suite *s, const struct conf *conf,
 		published = control_get(text, text + n, identity[i].field);
 		if (strcmp(wanted ? wanted : "", published ? published : ""))
 			status = err_set(e, ERR_CONFIG, "suite '%s' is "
-			    "published with %s '%s', the configuration has "
+			    "published with %s '%s', but the configuration has "
 			    "'%s': every apt client would refuse the suite "
-			    "(--change-release-fields, if that is meant)",
+			    "(use --change-release-fields if this is intended)",
 			    s->name, identity[i].field,
 			    published ? published : "", wanted ? wanted : "");
 		free(published);

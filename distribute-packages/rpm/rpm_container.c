@@ -199,8 +199,8 @@ wait_for_end(struct rpm_container *c, int *status, struct err *e)
 	while (!run_reap(c->pid, TICK, status)) {
 		stop = cleanup_check(e);
 		if (stop == 0 && clock_ms() >= deadline)
-			stop = err_set(e, ERR_UNAVAILABLE, "the container has "
-			    "not ended after %d minutes", RUN_MINUTES);
+			stop = err_set(e, ERR_UNAVAILABLE, "the container is "
+			    "still running after %d minutes", RUN_MINUTES);
 		if (stop < 0) {
 			run_end(c->pid, STOP_MS);
 			break;
@@ -352,8 +352,8 @@ rpm_container_store(const struct rpm_container *c, const struct store *store,
 	close(fd);
 	if (status == 0 && (p == NULL ||
 	    !hash_equal(p->sha256, s->digest.sha256)))
-		status = err_set(e, ERR_DATA, "createrepo_c describes another "
-		    "file");
+		status = err_set(e, ERR_DATA, "createrepo_c describes a "
+		    "different file");
 	for (list = 0; list < RPM_LISTS && status == 0; list++) {
 		buf_add(&s->entries[list], p->entries[list].p,
 		    p->entries[list].n);

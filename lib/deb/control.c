@@ -26,7 +26,7 @@ control_next(const char **p, const char *end, struct field *f, struct err *e)
 	stop = line_end(at, end);
 	colon = memchr(at, ':', (size_t)(stop - at));
 	if (colon == NULL || colon == at || *at == '#' || *at == '-')
-		return err_set(e, ERR_DATA, "line '%.*s' is no field",
+		return err_set(e, ERR_DATA, "line '%.*s' is not a field",
 		    stop - at > 60 ? 60 : (int)(stop - at), at);
 	for (c = at; c < colon; c++)
 		if (*c <= ' ' || *c >= 0x7f)

@@ -430,7 +430,7 @@ read_members(struct unpack *ar, bool is_whole, struct buf *text,
 			status = read_data_member(ar, &m, is_whole, e);
 			break;
 		default:
-			status = err_set(e, ERR_DATA, "member '%s' too many",
+			status = err_set(e, ERR_DATA, "unexpected member '%s'",
 			    m.path);
 		}
 		if (status < 0)

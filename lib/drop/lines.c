@@ -75,8 +75,8 @@ read_piece(const struct sftp_job *job, uint64_t offset, void *to, size_t n,
 			n -= (size_t)got;
 			offset += (uint64_t)got;
 		} else if (got == 0)
-			status = err_set(e, ERR_IO, "read '%s': it is shorter "
-			    "than it was: was it changed?", f->path);
+			status = err_set(e, ERR_IO, "read '%s': it has become "
+			    "shorter since it was checked", f->path);
 		else if (errno != EINTR)
 			status = err_sys(e, "read '%s'", f->path);
 	}
@@ -168,7 +168,7 @@ work_on_another(void *arg)
 	if (line_open(&l, w->load->target, &e) == 0)
 		work_on(&l, w);
 	else
-		log_detail("one connection less: %s", e.text);
+		log_detail("one connection fewer: %s", e.text);
 	line_close(&l);
 	return NULL;
 }

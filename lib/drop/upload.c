@@ -130,8 +130,8 @@ remove_all(struct sftp *sftp, const char *path, int depth, struct err *e)
 	if (status < 0 || !a.is_directory)
 		return status < 0 ? -1 : sftp_remove(sftp, path, e);
 	if (depth == 0)
-		return err_set(e, ERR_DATA, "directory '%s' is too deep to be "
-		    "removed", path);
+		return err_set(e, ERR_DATA, "directory '%s' is nested too "
+		    "deep to be removed", path);
 	status = sftp_list(sftp, path, &names, e);
 	for (i = 0; i < names.n && status == 0; i++) {
 		full = mem_format("%s/%s", path, names.v[i]);

@@ -82,7 +82,8 @@ nearest(const char *section, const char *word)
 static int
 unknown_section(const char *section, struct err *e)
 {
-	return err_set(e, ERR_CONFIG, "unknown section [%s]: is it [%s]?",
+	return err_set(e, ERR_CONFIG, "unknown section [%s]: did you mean "
+	    "[%s]?",
 	    section, nearest(NULL, section));
 }
 
@@ -174,8 +175,8 @@ set(struct conf *c, const char *section, const char *key, const char *value,
 	if (find_key(section, NULL) == NULL)
 		return unknown_section(section, e);
 	if (k == NULL)
-		return err_set(e, ERR_CONFIG, "unknown key '%s' in [%s]: is "
-		    "it '%s'?", key, section, nearest(section, key));
+		return err_set(e, ERR_CONFIG, "unknown key '%s' in [%s]: did "
+		    "you mean '%s'?", key, section, nearest(section, key));
 	form = wrong_form(k, value);
 	if (form != NULL)
 		return err_set(e, ERR_CONFIG, "[%s] %s = '%s': must be %s",

@@ -121,12 +121,13 @@ check_base(struct http *h, bool has_token, struct err *e)
 	if (!wire_parse_url(h->base, &scheme, &host, &why))
 		/* what stands before an @ may be a password */
 		return strchr(h->base, '@') != NULL ?
-		    err_set(e, ERR_CONFIG, "a URL with a user in it: %s", why) :
+		    err_set(e, ERR_CONFIG, "the URL must not name a "
+		    "user: %s", why) :
 		    err_set(e, ERR_CONFIG, "'%s' is not a URL: %s", h->base,
 		    why);
 	h->wire.has_no_proxy = is_loopback(host);
 	if (strpbrk(h->base, "?#\\ ") != NULL)
-		status = err_set(e, ERR_CONFIG, "a URL with more than a host "
+		status = err_set(e, ERR_CONFIG, "the URL must have only a host "
 		    "and a path");
 	else if (strcmp(scheme, "http") == 0 && has_token && !is_loopback(host))
 		status = err_set(e, ERR_CONFIG, "a token is not sent over "

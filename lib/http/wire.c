@@ -306,7 +306,7 @@ read_outcome(struct wire_try *t, CURLcode code)
 	curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &o->status);
 	if (o->detail[0] == '\0')
 		snprintf(o->detail, sizeof(o->detail), "%s", code != CURLE_OK ?
-		    curl_easy_strerror(code) : "the answer breaks off");
+		    curl_easy_strerror(code) : "the answer ended early");
 }
 
 static void

@@ -73,7 +73,7 @@ check_algorithm(gpgme_subkey_t primary, struct err *e)
 {
 	if (is_rsa(primary) && primary->length < MIN_RSA_BITS)
 		return err_set(e, ERR_REFUSED, "RSA of %u bits is too weak: "
-		    "%d at least", primary->length, MIN_RSA_BITS);
+		    "%d are required", primary->length, MIN_RSA_BITS);
 	if (primary->pubkey_algo == GPGME_PK_DSA)
 		return err_set(e, ERR_REFUSED, "DSA is too weak: clients "
 		    "refuse it");
@@ -201,8 +201,8 @@ find_key(gpgme_ctx_t ctx, const char *pattern, gpgme_key_t *key,
 	if (code != 0)
 		return gpg_failed(e, code, "look for the key");
 	return w.n_keys == 0 ?
-	    err_set(e, ERR_MISSING, "no secret key in it") :
-	    err_set(e, ERR_DATA, "more than one secret key");
+	    err_set(e, ERR_MISSING, "it holds no secret key") :
+	    err_set(e, ERR_DATA, "it holds more than one secret key");
 }
 
 /* The fingerprint of a key file alone: a second key must not be mistaken. */
@@ -223,9 +223,10 @@ load_file(struct signer *s, gpgme_ctx_t ctx, const char *path,
 		return -1;
 	result = gpgme_op_import_result(ctx);
 	if (result->secret_read > 1)
-		return err_set(e, ERR_DATA, "more than one secret key");
+		return err_set(e, ERR_DATA, "it holds more than one secret "
+		    "key");
 	if (result->secret_read == 0 || result->imports == NULL)
-		return err_set(e, ERR_MISSING, "no secret key in it");
+		return err_set(e, ERR_MISSING, "it holds no secret key");
 	snprintf(fpr, sizeof(fpr), "%s", result->imports->fpr);
 	if (find_key(ctx, fpr, &k->key, e) < 0)
 		return -1;

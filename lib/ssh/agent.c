@@ -73,7 +73,7 @@ static int
 say_gone(ssize_t n, struct err *e)
 {
 	return n < 0 ? err_sys(e, "ask the ssh-agent") :
-	    err_set(e, ERR_PROTOCOL, "the ssh-agent hung up");
+	    err_set(e, ERR_PROTOCOL, "the ssh-agent closed the connection");
 }
 
 static int
@@ -127,8 +127,8 @@ ask(const struct agent *a, const char *message, size_t size,
 		return -1;
 	n = get_length(head);
 	if (n == 0 || n > MESSAGE_LIMIT)
-		return err_set(e, ERR_PROTOCOL, "the ssh-agent answers with "
-		    "%zu bytes", n);
+		return err_set(e, ERR_PROTOCOL, "the ssh-agent sent an answer "
+		    "of %zu bytes", n);
 	buf_add(answer, head, sizeof(head));
 	if (read_all(a, buf_room(answer, n), n, e) < 0)
 		return -1;

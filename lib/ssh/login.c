@@ -33,8 +33,8 @@ judge_answer(struct login *l, int answer, struct err *e)
 	if (answer == SSH_AUTH_DENIED)
 		return 0;
 	if (answer == SSH_AUTH_PARTIAL)
-		return err_set(e, ERR_REFUSED, "the server takes the key, and "
-		    "wants another authentication method besides");
+		return err_set(e, ERR_REFUSED, "the server accepts the key, "
+		    "but requires another authentication method as well");
 	if (ssh_is_connected(l->libssh) ||
 	    strstr(why, "Too many authentication failures") != NULL)
 		return err_set(e, ERR_REFUSED, "log in with%s: %s",

@@ -174,7 +174,7 @@ say_no_ssh(struct session *s, struct err *e)
 			return err_set(e, ERR_AGAIN, "sshd says '%s'",
 			    first_line(s));
 		return err_set(e, ERR_PROTOCOL, "this is not an SSH server: "
-		    "it says '%s'",
+		    "it sent '%s'",
 		    first_line(s));
 	}
 	if (strstr(why, "no match for method") != NULL)

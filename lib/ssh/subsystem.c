@@ -53,9 +53,9 @@ say_end(struct subsystem *s, struct err *e)
 		return err_set(e, ERR_AGAIN, "%s: the connection was cut%s%s",
 		    session_name(s->session), *why != '\0' ? ": " : "", why);
 	if (s->has_read)
-		return err_set(e, ERR_AGAIN, "%s: the sftp server has ended",
+		return err_set(e, ERR_AGAIN, "%s: the sftp server has exited",
 		    session_name(s->session));
-	return err_set(e, ERR_PROTOCOL, "%s: the sftp server ended at once: "
+	return err_set(e, ERR_PROTOCOL, "%s: the sftp server exited at once: "
 	    "may this account use it?", session_name(s->session));
 }
 
@@ -273,9 +273,10 @@ open_channel(struct subsystem *s, struct err *e)
 		return err_set(e, ERR_PROTOCOL, "the server refuses to open a "
 		    "channel: %s",
 		    ssh_get_error(s->libssh));
-	return err_set(e, ERR_AGAIN, "the server hung up after the login "
-	    "(%s): if it does so again, sshd's log there says why, for "
-	    "example a ChrootDirectory that not only root can write to",
+	return err_set(e, ERR_AGAIN, "the server closed the connection "
+	    "after the login (%s): if it does so again, look in the log of "
+	    "its sshd for the reason, for example a ChrootDirectory that not "
+	    "only root can write to",
 	    ssh_get_error(s->libssh));
 }
 

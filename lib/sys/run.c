@@ -116,8 +116,8 @@ follow(const char *name, pid_t pid, int fd, int seconds, struct buf *out,
 		if (p[0].revents != 0 && !collect(fd, out))
 			p[0].fd = -1;
 		if (p[1].revents == 0 && clock_ms() >= end)
-			status = err_set(e, ERR_AGAIN, "'%s' has not ended "
-			    "after %d seconds", name, seconds);
+			status = err_set(e, ERR_AGAIN, "'%s' is still "
+			    "running after %d seconds", name, seconds);
 		else if (p[1].revents == 0)
 			status = cleanup_check(e);
 	}
@@ -152,7 +152,8 @@ run_wait(const char *const argv[], int seconds, struct buf *out,
 	if (!run_reap(pid, 0, &status))
 		return err_sys(e, "wait for '%s'", argv[0]);
 	if (WIFSIGNALED(status))
-		return err_set(e, ERR_UNAVAILABLE, "'%s' died of signal %d",
+		return err_set(e, ERR_UNAVAILABLE, "'%s' was killed by "
+		    "signal %d",
 		    argv[0], WTERMSIG(status));
 	if (WEXITSTATUS(status) != 0)
 		return err_set(e, ERR_UNAVAILABLE, "'%s' failed with status %d",

@@ -106,7 +106,7 @@ parse_entry(struct manifest *m, const char **p, const char *end,
 	    strcmp(path, MANIFEST_SIGNATURE) == 0)
 		return err_set(e, ERR_DATA, "%s: unsafe path '%s'", what, path);
 	if (m->n > 0 && strcmp(m->v[m->n - 1].path, path) >= 0)
-		return err_set(e, ERR_DATA, "%s: '%s' is not in order", what,
+		return err_set(e, ERR_DATA, "%s: '%s' is out of order", what,
 		    path);
 	add_entry(m, path, sha256);
 	*p = newline + 1;
@@ -132,7 +132,7 @@ check_directories(const struct manifest *m, const char *what, struct err *e)
 			memcpy(parent, path, (size_t)(slash - path));
 			parent[slash - path] = '\0';
 			if (manifest_find(m, parent) != NULL)
-				return err_set(e, ERR_DATA, "%s: '%s' lies in "
+				return err_set(e, ERR_DATA, "%s: '%s' is in "
 				    "'%s', which is a file", what, path,
 				    parent);
 		}
@@ -158,7 +158,7 @@ manifest_parse(struct manifest *m, const char *text, size_t n, bool is_tree,
 		if (parse_entry(m, &p, end, is_tree, what, e) < 0)
 			return -1;
 	if (m->n == 0)
-		return err_set(e, ERR_DATA, "%s: lists no file", what);
+		return err_set(e, ERR_DATA, "%s: lists no files", what);
 	return check_directories(m, what, e);
 }
 

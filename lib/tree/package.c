@@ -30,15 +30,15 @@ package_judge(const struct package_claim *claim, const struct strv *allowed,
 		return err_set(e, ERR_DATA, "package '%s' is not on the list "
 		    "[release] packages", claim->name);
 	if (build != NULL && build->format != claim->format)
-		return err_set(e, ERR_DATA, "it is a .%s, and the build is "
+		return err_set(e, ERR_DATA, "it is a .%s, but the build is "
 		    "%s-%s", format_name(claim->format), build->architecture,
 		    format_name(build->format));
 	if (build != NULL && claim->architecture != NULL &&
 	    strcmp(claim->architecture, build->architecture) != 0)
-		return err_set(e, ERR_DATA, "architecture is %s, and the build "
+		return err_set(e, ERR_DATA, "architecture is %s, but the build "
 		    "is of %s", claim->architecture, build->architecture);
 	if (!release_has_version(release, claim->version))
-		return err_set(e, ERR_DATA, "version is %s, and the release "
+		return err_set(e, ERR_DATA, "version is %s, but the release "
 		    "is %s", claim->version, release);
 	return 0;
 }
@@ -52,7 +52,7 @@ package_rpm_architecture(const char *arch, const char **architecture,
 		return 0;
 	*architecture = build_from_rpm(arch);
 	return *architecture != NULL ? 0 : err_set(e, ERR_DATA,
-	    "architecture '%s' is not known", arch);
+	    "unknown architecture '%s'", arch);
 }
 
 static void

@@ -19,7 +19,7 @@ find_nightly(char release[RELEASE_SIZE], struct err *e)
 	    &day) != 3 || year < 2000 || year > 9999 || month < 1 ||
 	    month > 12 || day < 1 || day > 31)
 		return err_set(e, ERR_USAGE, "IS_NIGHTLY is set, but "
-		    "CI_PIPELINE_CREATED_AT is no date: give -r "
+		    "CI_PIPELINE_CREATED_AT is not a date: give -r "
 		    "nightly-YYYYMMDD");
 	snprintf(release, RELEASE_SIZE, NIGHTLY "%04d%02d%02d", year, month,
 	    day);
@@ -39,7 +39,7 @@ release_find(const char *option, char release[RELEASE_SIZE], struct err *e)
 		return find_nightly(release, e);
 	}
 	if (!path_is_name(id) || strlen(id) >= RELEASE_SIZE)
-		return err_set(e, ERR_USAGE, "'%s' cannot be a release's id",
+		return err_set(e, ERR_USAGE, "'%s' is not a valid release id",
 		    id);
 	strcpy(release, id);
 	return 0;

@@ -30,7 +30,7 @@ tree_is_known(const struct tree *t, const struct manifest_entry *f)
 static int
 is_lost(const struct manifest_entry *f, struct err *e)
 {
-	return err_set(e, ERR_DATA, "'%s' is listed, but not there", f->path);
+	return err_set(e, ERR_DATA, "'%s' is listed, but missing", f->path);
 }
 
 int
@@ -55,7 +55,7 @@ tree_size(const struct tree *t, const struct manifest_entry *f,
 	if (fstatat(t->dir, stored_name(t, f, hex), &st,
 	    AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT || errno == ENOTDIR ?
-		    is_lost(f, e) : err_sys(e, "look at '%s'", f->path);
+		    is_lost(f, e) : err_sys(e, "stat '%s'", f->path);
 	if (!S_ISREG(st.st_mode))
 		return is_lost(f, e);
 	*size = (uint64_t)st.st_size;
@@ -86,7 +86,7 @@ tree_map_most(const struct tree *t, const char *path, size_t max,
 	status = fs_map_fd(fd, path, map, e);
 	close(fd);
 	if (status == 0 && map->n > max) {
-		err_set(e, ERR_DATA, "'%s' has %zu bytes, allowed are %zu",
+		err_set(e, ERR_DATA, "'%s' has %zu bytes, more than %zu",
 		    path, map->n, max);
 		fs_unmap(map);
 		*map = (struct fs_map){"", 0};

@@ -74,10 +74,10 @@ check_package(const struct suite_check *c, const struct stanza *s,
 	    s->filename);
 	f = manifest_find(c->tree->manifest, path);
 	if (f == NULL)
-		return err_set(e, ERR_DATA, "names '%s', which is not there",
+		return err_set(e, ERR_DATA, "lists '%s', which is missing",
 		    path);
 	if (!hash_parse(s->sha256, sha256) || !hash_equal(sha256, f->sha256))
-		return err_set(e, ERR_DATA, "has another SHA256 for '%s'",
+		return err_set(e, ERR_DATA, "has a different SHA256 for '%s'",
 		    path);
 	if ((strlen(architecture) != s->architecture_n ||
 	    memcmp(architecture, s->architecture, s->architecture_n) != 0) &&
@@ -89,7 +89,8 @@ check_package(const struct suite_check *c, const struct stanza *s,
 	if (tree_size(c->tree, f, &size, e) < 0)
 		return -1;
 	if (!decimal_read(s->size, s->size_n, &listed) || listed != size)
-		return err_set(e, ERR_DATA, "has another Size for '%s'", path);
+		return err_set(e, ERR_DATA, "has a different Size for '%s'",
+		    path);
 	return 0;
 }
 
@@ -171,7 +172,7 @@ check_by_hash(const struct suite_check *c, const char *path,
 
 	if (f == NULL || !hash_parse(hex, sha256) ||
 	    !hash_equal(sha256, f->sha256))
-		status = err_set(e, ERR_DATA, "is not there as '%s'", name);
+		status = err_set(e, ERR_DATA, "is missing as '%s'", name);
 	free(name);
 	return status;
 }
@@ -187,7 +188,8 @@ check_content(const struct suite_check *c, const char *file,
 	if (status < 0)
 		return -1;
 	if (!decimal_read(size, strlen(size), &listed) || listed != map.n)
-		status = err_set(e, ERR_DATA, "has another size than listed");
+		status = err_set(e, ERR_DATA, "does not have the size that "
+		    "is listed");
 	else if (path_ends_with(file, "/Packages"))
 		status = check_packages(c, file, &map, e);
 	else if (path_ends_with(file, "/Packages.gz"))
@@ -209,7 +211,7 @@ check_file(size_t i, void *arg, struct err *e)
 	int status = 0;
 
 	if (f == NULL)
-		status = err_set(e, ERR_DATA, "is not there");
+		status = err_set(e, ERR_DATA, "is missing");
 	else if (strlen(word[0]) != 2 * HASH_SIZE ||
 	    !hash_parse(word[0], sha256) || !hash_equal(sha256, f->sha256))
 		status = err_set(e, ERR_DATA, "is not the file that Release "

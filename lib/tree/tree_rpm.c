@@ -66,7 +66,7 @@ find_file(const struct repository_check *c, const struct span *href,
 		err_set(e, ERR_DATA, "'%s/%.99s' is not a safe path", c->dir,
 		    name);
 	else if ((f = manifest_find(c->tree->manifest, path)) == NULL)
-		err_set(e, ERR_DATA, "'%s' is named, but not there", path);
+		err_set(e, ERR_DATA, "'%s' is listed, but missing", path);
 	free(name);
 	free(path);
 	return f;
@@ -146,7 +146,7 @@ end_listing(struct listing *l, const char *root, struct err *e)
 	if (add_ids(l, text + b->n, e) < 0)
 		return -1;
 	if (l->count != l->ids->n)
-		return err_set(e, ERR_DATA, "has %zu packages, and says %"
+		return err_set(e, ERR_DATA, "has %zu packages, but says %"
 		    PRIu64, l->ids->n, l->count);
 	hashset_sort(l->ids);
 	return 0;
@@ -233,7 +233,7 @@ read_packages(struct repository_check *c, struct err *e)
 		hashset_add(&c->ids[PRIMARY], package.sha256, NULL);
 	}
 	if (status == 0 && count != c->n)
-		return err_set(e, ERR_DATA, "has %zu packages, and says %"
+		return err_set(e, ERR_DATA, "has %zu packages, but says %"
 		    PRIu64, c->n, count);
 	hashset_sort(&c->ids[PRIMARY]);
 	return status;
@@ -262,7 +262,8 @@ check_content(struct repository_check *c, const struct repomd_file *f,
 	struct unpack u = {.err = ERR_INIT};
 
 	if (map->n != f->size)
-		return err_set(e, ERR_DATA, "has another size than listed");
+		return err_set(e, ERR_DATA, "does not have the size that "
+		    "is listed");
 	if (span_is(&f->type, lists[PRIMARY].type))
 		return check_primary(c, f, map, e);
 	if (c->is_known)
@@ -416,12 +417,12 @@ check_header(const struct repodata_package *k, const struct rpm *r,
 	if (!span_is(&k->name, r->name) || !span_is(&k->epoch, epoch) ||
 	    !span_is(&k->version, r->version) ||
 	    !span_is(&k->release, r->release) || !span_is(&k->arch, r->arch))
-		return err_set(e, ERR_DATA, "is another package than primary "
-		    "says: %s-%s:%s-%s.%s", r->name, epoch, r->version,
+		return err_set(e, ERR_DATA, "is not the package that primary "
+		    "lists: %s-%s:%s-%s.%s", r->name, epoch, r->version,
 		    r->release, r->arch);
 	if (k->header_start != r->header_start ||
 	    k->header_end != r->payload_start)
-		return err_set(e, ERR_DATA, "has its header elsewhere than "
+		return err_set(e, ERR_DATA, "does not have its header where "
 		    "primary says");
 	return 0;
 }
@@ -478,7 +479,8 @@ check_file(const struct repository_check *c,
 	uint64_t size;
 
 	if (!hash_equal(k->sha256, f->sha256))
-		return err_set(e, ERR_DATA, "has another checksum in primary");
+		return err_set(e, ERR_DATA, "has a different checksum in "
+		    "primary");
 	if (!fits(c, &k->arch))
 		return err_set(e, ERR_DATA, "is for another architecture: "
 		    "%.*s", k->arch.n > 40 ? 40 : (int)k->arch.n, k->arch.p);
@@ -487,7 +489,7 @@ check_file(const struct repository_check *c,
 	if (tree_size(c->tree, f, &size, e) < 0)
 		return -1;
 	if (size != k->size)
-		return err_set(e, ERR_DATA, "has another size in primary");
+		return err_set(e, ERR_DATA, "has a different size in primary");
 	return open_package(c, k, f, e);
 }
 
@@ -538,7 +540,7 @@ check_key(const struct repository_check *c, struct err *e)
 	int status = 0;
 
 	if (manifest_find(c->tree->manifest, path) == NULL)
-		status = err_set(e, ERR_DATA, "'%s' is not there", path);
+		status = err_set(e, ERR_DATA, "'%s' is missing", path);
 	free(path);
 	return status;
 }

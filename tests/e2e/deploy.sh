@@ -85,7 +85,7 @@ test_a_drop_brings_only_what_is_new() {
     expect 0 'nothing to do' deploy
     expect 0 'nothing to do' deploy 2
     expect 66 'no complete drop of generation 7' deploy 7
-    expect 64 'no serial and no verb' deploy bogus
+    expect 64 'neither a verb nor a serial' deploy bogus
 }
 
 test_the_newest_drop_is_taken_and_older_ones_go() {
@@ -183,7 +183,7 @@ test_serials() {
     must dist -o "repository.state=$T/s2" refresh
     must dist -o "repository.state=$T/s2" export
     mv out other.tar
-    refused 65 'another generation with serial 2 is here already' other.tar
+    refused 65 'generation 2 is kept already, with different contents' other.tar
     must dist -o "repository.state=$T/s2" refresh
     must dist -o "repository.state=$T/s2" export
     mv out other.tar
@@ -207,7 +207,7 @@ test_signed_but_wrong() {
     refused 77 'InRelease' t.tar
     spoil; rm tree/apt/pool/stable/main/veilid-cli_0.3.5_arm64.deb; sign_tree tree
     tar_tree tree >t.tar
-    refused 65 "names 'apt/pool/stable/main/veilid-cli_0.3.5_arm64.deb', which is not there" t.tar
+    refused 65 "lists 'apt/pool/stable/main/veilid-cli_0.3.5_arm64.deb', which is missing" t.tar
     spoil; rm -r tree/apt/dists/stable/main/binary-arm64/by-hash; sign_tree tree
     tar_tree tree >t.tar
     refused 65 'by-hash' t.tar
@@ -216,7 +216,7 @@ test_signed_but_wrong() {
     refused 65 "neither Suite nor Codename is 'unstable'" t.tar
     spoil; echo x >tree/apt/pool/stable/main/veilid-cli_0.3.5_arm64.deb; sign_tree tree
     tar_tree tree >t.tar
-    refused 65 "another SHA256 for" t.tar
+    refused 65 "a different SHA256 for" t.tar
 }
 
 # manifest LINE...: a signed manifest with just these lines.
@@ -239,13 +239,13 @@ test_manifests() {
         refused 65 "unsafe path|is not 'sha256  path'" t.tar
     done
     manifest "${head[@]}" "$h  b" "$h  a"
-    refused 65 "'a' is not in order" t.tar
+    refused 65 "'a' is out of order" t.tar
     manifest "${head[@]}" "$h  a" "$h  a"
-    refused 65 "'a' is not in order" t.tar
+    refused 65 "'a' is out of order" t.tar
     manifest "${head[@]}" "$h  a" "$h  a/b"
-    refused 65 "'a/b' lies in 'a', which is a file" t.tar
+    refused 65 "'a/b' is in 'a', which is a file" t.tar
     manifest "${head[@]}"
-    refused 65 'lists no file' t.tar
+    refused 65 'lists no files' t.tar
     manifest "$h  a"
     refused 65 'no serial, release or date' t.tar
     manifest '# serial -1' "$h  a"
@@ -296,7 +296,7 @@ test_tars() {
     fi
     cp 2.tar t.tar
     tar -C tree -rf t.tar apt/dists/stable/Release
-    refused 65 'comes twice' t.tar
+    refused 65 'appears twice' t.tar
     # a link in the place of a listed file
     spoil
     ln -sf /etc/passwd tree/apt/dists/stable/Release
@@ -440,7 +440,7 @@ test_the_spare_generation_is_used_again() {
     done
     [ -e $spare/SHA256SUMS ] || die "no spare one"
     must dist remove veilid-cli=0.1
-    expect 0 'files are there from the spare generation' deploy -v - < <(dist -q export)
+    expect 0 'reused [0-9]+ files of the spare generation' deploy -v - < <(dist -q export)
     must deploy verify
     [ ! -e $spare/apt/extra ] && [ -e $spare ] || die "no spare one again"
     # foreign things in it, a file gone, a directory emptied
@@ -507,7 +507,7 @@ test_a_generation_that_cannot_be_read_is_replaced() {
     must deploy - <1.tar
     must deploy - <2.tar
     rm srv/.releases/1/SHA256SUMS.asc
-    expect 0 'generation 1: .*it is made again' deploy --allow-older - <1.tar
+    expect 0 'generation 1: .*it is replaced' deploy --allow-older - <1.tar
     must deploy verify
     must deploy - <2.tar
     truncate -s 100 srv/.releases/2/SHA256SUMS
@@ -515,7 +515,7 @@ test_a_generation_that_cannot_be_read_is_replaced() {
     grep -qx "$(printf 'live\t2')" out || die "$(cat out)"
     expect 65 'generation 2: SHA256SUMS' deploy verify
     expect 65 'generation 2: SHA256SUMS' deploy
-    expect 0 'generation 2: .*it is made again' deploy - <2.tar
+    expect 0 'generation 2: .*it is replaced' deploy - <2.tar
     must deploy verify
     must deploy list
     [ "$(cut -f1,6 out | tr '\n\t' ' .')" = '2.live 1. ' ] || die "$(cat out)"
@@ -523,7 +523,7 @@ test_a_generation_that_cannot_be_read_is_replaced() {
     cp srv/.releases/1/SHA256SUMS srv/.releases/2/
     must dist refresh
     must dist export; mv out 3.tar
-    expect 0 'generation 2: SHA256SUMS is that of generation 1: nothing is taken' \
+    expect 0 'generation 2: SHA256SUMS is that of generation 1: none of its files are reused' \
         deploy - <3.tar
     must deploy verify
     [ "$(ls -A srv/.releases | tr '\n' ' ')" = '1 2 3 current lock ' ] ||

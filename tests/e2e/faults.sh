@@ -217,7 +217,7 @@ time.sleep(600)" >port &
     wait $pid
     status=$?
     [ $status = 143 ] || die "status $status: $(cat err)"
-    grep -q 'generation 2 is live, but.* not looked at.*interrupted (Terminated)' err ||
+    grep -q 'generation 2 is live, but.* not completed.*interrupted (Terminated)' err ||
         die "$(cat err)"
     [ "$(readlink srv/.releases/current)" = 2 ] || die "swapped back"
     cmp inbox/LIVE/SHA256SUMS srv/SHA256SUMS || die "senders are told otherwise"

@@ -233,7 +233,7 @@ test_keep_and_grace() {
     [ -e srv/apt/pool/stable/main/veilid-cli_0.2_amd64.deb ] || die "kept one went"
     # gone, but its name stands for its content for ever
     DEB_EXTRA=other make_release p1 0.1
-    expect 65 'published with other content' dist build -r v0.1 --from p1
+    expect 65 'published with different contents' dist build -r v0.1 --from p1
 }
 
 test_an_old_version_cannot_slip_past_keep() {
@@ -248,12 +248,12 @@ test_same_name_other_content_is_refused() {
     make_release p 0.3.4
     must dist build -r v0.3.4 --from p
     DEB_EXTRA=other make_deb q veilid-cli 0.3.4 amd64
-    expect 65 "veilid-cli_0.3.4_amd64.deb' was published with other content" \
+    expect 65 "veilid-cli_0.3.4_amd64.deb' was published with different contents" \
         dist build -r v0.3.4 --from q --partial
     [ "$(ls state/generations)" = 1 ] || die "a generation was made"
     # also after it was withdrawn
     must dist remove veilid-cli
-    expect 65 'published with other content' \
+    expect 65 'published with different contents' \
         dist build -r v0.3.4 --from q --partial
     must dist build -r v0.3.4 --from p
     must dist list
@@ -262,7 +262,7 @@ test_same_name_other_content_is_refused() {
     mkdir two
     DEB_EXTRA=a make_deb two/a lab-x 0.3.4 all
     DEB_EXTRA=b make_deb two/b lab-x 0.3.4 all
-    expect 65 'comes twice, with different contents' \
+    expect 65 'appears twice, with different contents' \
         dist build -r v0.3.4 --from two/a --from two/b --partial
 }
 
@@ -323,7 +323,7 @@ test_remove_revert_refresh() {
     must dist revert 1
     must dist list
     [ "$(cut -f5 "$T/out" | sort -u)" = 0.3.4 ] || die "revert 1"
-    expect 66 'generation 99 is not kept' dist revert 99
+    expect 66 'generation 99 never existed or is no longer kept' dist revert 99
     expect 64 'is not the serial of a generation' dist revert x
     expect 66 "no package 'nothing'" dist remove nothing
     must dist refresh
@@ -394,7 +394,7 @@ test_verify_sees_what_is_wrong() {
     expect 65 'does not have the hash' dist verify "$T/tree"
     cp -rL srv/.releases/current tree2
     rm tree2/apt/dists/stable/main/binary-arm64/Packages.gz
-    expect 65 'not there' dist verify "$T/tree2"
+    expect 65 'is listed, but missing' dist verify "$T/tree2"
     local o
     o=state/objects/$(sha256sum <p/veilid-cli-0.3.4_amd64.deb | cut -c1-64)
     truncate -s -1 "$o"

@@ -51,7 +51,7 @@ test_a_lost_state_comes_back() {
     # what was published is known, and stays what it is
     expect 0 'nothing to do' dist build -r v0.3.5 --from q
     DEB_EXTRA=other make_deb o veilid-server 0.3.5 amd64
-    expect 65 'was published with other content' dist build -r v0.3.5 --partial --from o
+    expect 65 'was published with different contents' dist build -r v0.3.5 --partial --from o
     make_deb n veilid-server 0.3.6 amd64
     make_rpm n veilid-cli 0.3.6
     publish v0.3.6 n
@@ -149,7 +149,7 @@ test_states_that_do_not_fit() {
     make_deb o lab-x 1 amd64
     must dist build -r v1 --partial --from o
     must dist refresh
-    expect 77 'another generation 2 than the public one' dist pull
+    expect 77 'generation 2 of the state differs from the public one' dist pull
     # an older one: names that it knows are not given away again
     rm -rf state
     cp -a lost state

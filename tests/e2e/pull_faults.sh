@@ -163,7 +163,7 @@ if path.startswith('/SHA256SUMS') and not os.path.exists('seen' + path[1:]):
     open('seen' + path[1:], 'w').close()
     self.answer(200, open(path[1:], 'rb').read())
     return True"
-    expect 75 'generation 2 was deployed while 1 was fetched: run it again' pull
+    expect 75 'generation 2 was deployed while 1 was fetched: pull again' pull
     nothing_came
     must pull
     [ "$(cut -f1 out)" = 2 ] || die "$(cat out)"
@@ -185,7 +185,7 @@ test_an_old_list() {
     harm_start "if path.startswith('/SHA256SUMS'):
     self.answer(200, open(path[1:], 'rb').read())
     return True"
-    expect 77 'the state has generation 2, and the public one is 1' pull
+    expect 77 'the state has generation 2, but the public one is 1' pull
     [ -d state/generations/2 ] || die 'gone'
     must dist verify
 }

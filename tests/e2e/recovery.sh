@@ -108,7 +108,7 @@ test_a_bad_version() {
 refuse_again() {
     as_root_on orchestrator su - gitlab-runner -c \
         'distribute-packages build -r v0.3.5 --partial --from .' >out 2>err
-    [ $? = 65 ] && grep -q 'was published with other content' err || die "$(cat err)"
+    [ $? = 65 ] && grep -q 'was published with different contents' err || die "$(cat err)"
 }
 
 test_signatures_that_have_run_out() {

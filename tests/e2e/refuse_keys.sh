@@ -48,7 +48,7 @@ test_not_a_secret_key() {
     make_release p 0.3.4
     cp trusted.asc key
     chmod 600 key
-    expect 66 'no secret key in it' dist build -r v0.3.4 --from p
+    expect 66 'it holds no secret key' dist build -r v0.3.4 --from p
     (umask 077; echo rubbish >key)
     expect 65 'read the key' dist build -r v0.3.4 --from p
     make_key passphrase

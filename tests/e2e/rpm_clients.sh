@@ -222,12 +222,12 @@ test_packages_that_changed_after_the_metadata() {
     stage
     python3 "$ROOT/tests/e2e/rpm_patch.py" flip $D/$file -9
     dnf_refuses "$file.*(checksum|Checksum)|No more mirrors"
-    we_refuse 65 "$file.*another checksum in primary"
+    we_refuse 65 "$file.*a different checksum in primary"
 
     spoil
     rm $D/$file
     dnf_refuses "$file.*404|No more mirrors"
-    we_refuse 65 "$file.*not there"
+    we_refuse 65 "$file.*listed, but missing"
 }
 
 test_metadata_that_is_not_ours() {

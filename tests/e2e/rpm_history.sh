@@ -198,7 +198,7 @@ test_verify_sees_what_is_wrong() {
     expect 65 'veilid-cli-0.3.4-1.x86_64.rpm.* does not have the hash' \
         dist verify tree
     rm tree/$R/veilid-cli-0.3.4-1.x86_64.rpm
-    expect 65 'veilid-cli-0.3.4-1.x86_64.rpm.*not there|No such file' \
+    expect 65 'veilid-cli-0.3.4-1.x86_64.rpm.*listed, but missing|No such file' \
         dist verify tree
     truncate -s -1 "state/objects/$o"
     expect 65 'does not have the hash' dist verify

@@ -229,7 +229,7 @@ test_noarch_goes_into_every_repository() {
         --define 'version 0.3.4' --define 'release 1' --define '_buildhost other'
     expect 65 'veilid-doc-0.3.4-1.noarch.rpm' dist build -r v0.3.4 --from b --partial
     rm -rf state
-    expect 65 'comes twice, with different contents' \
+    expect 65 'appears twice, with different contents' \
         dist build -r v0.3.4 --from x --from b --partial
 }
 
@@ -265,14 +265,14 @@ test_same_name_other_content_is_refused() {
         --define 'version 0.3.4' --define 'release 1' --define '_buildhost other'
     local file=veilid-cli-0.3.4-1.x86_64.rpm
     must dist build -r v0.3.4 --from p
-    expect 65 "$file' was published with other content" \
+    expect 65 "$file' was published with different contents" \
         dist build -r v0.3.4 --from q
     [ "$(ls state/generations)" = 1 ] || die "a generation was made"
     must dist remove veilid-cli
     must dist refresh
     export_tree
     [ ! -e tree/$R/$file ] || die "no end of grace"
-    expect 65 "$file' was published with other content" \
+    expect 65 "$file' was published with different contents" \
         dist build -r v0.3.4 --from q
     must dist build -r v0.3.4 --from p
     export_tree

@@ -141,7 +141,7 @@ test_names_that_climb() {
 test_not_of_this_release() {
     setup
     make_rpm a veilid-cli 0.3.5
-    refused 'version is 0.3.5, and the release is v0.3.4' a/*.rpm
+    refused 'version is 0.3.5, but the release is v0.3.4' a/*.rpm
     make_rpm b bash 0.3.4
     refused "package 'bash' is not on the list" b/*.rpm
     make_rpm c veilid-cli 0.3.4 1 aarch64
@@ -184,19 +184,19 @@ test_drops() {
     # another architecture
     make_rpm a veilid-cli 0.3.4 1 aarch64
     make_drop home/incoming v0.3.4 amd64-rpm j1 a/*
-    expect 65 'aarch64.rpm: architecture is arm64, and the build is of amd64' \
+    expect 65 'aarch64.rpm: architecture is arm64, but the build is of amd64' \
         dist build -r v0.3.4
     nothing
     # another format
     rm -rf home/incoming/*
     make_deb e veilid-cli 0.3.4 amd64
     make_drop home/incoming v0.3.4 amd64-rpm j1 good/* e/*
-    expect 65 'veilid-cli-0.3.4_amd64.deb: it is a .deb, and the build is amd64-rpm' \
+    expect 65 'veilid-cli-0.3.4_amd64.deb: it is a .deb, but the build is amd64-rpm' \
         dist build -r v0.3.4
     nothing
     use_builds amd64-deb
     make_drop home/incoming v0.3.4 amd64-deb j1 good/* e/*
-    expect 65 "$F: it is a .rpm, and the build is amd64-deb" dist build -r v0.3.4
+    expect 65 "$F: it is a .rpm, but the build is amd64-deb" dist build -r v0.3.4
     nothing
     use_builds amd64-rpm
     # another hash than it lists

@@ -207,17 +207,17 @@ test_refused_before_a_connection() {
     nowhere
     make_debs target/packages 0.3.4
     expect 64 'which release' send
-    expect 64 'cannot be a release' send -r ../x
-    expect 64 "'amd64' is no build" send -r v0.3.4 -b amd64
-    expect 64 "'vax-rpm' is no build" send -r v0.3.4 -b vax-rpm
-    expect 65 'and the build is of vax' send -r v0.3.4 -b vax-deb
-    IS_NIGHTLY=true expect 64 'CI_PIPELINE_CREATED_AT is no date' send
-    expect 65 'architecture is amd64, and the build is of arm64' \
+    expect 64 'is not a valid release id' send -r ../x
+    expect 64 "'amd64' is not a build" send -r v0.3.4 -b amd64
+    expect 64 "'vax-rpm' is not a build" send -r v0.3.4 -b vax-rpm
+    expect 65 'but the build is of vax' send -r v0.3.4 -b vax-deb
+    IS_NIGHTLY=true expect 64 'CI_PIPELINE_CREATED_AT is not a date' send
+    expect 65 'architecture is amd64, but the build is of arm64' \
         send -r v0.3.4 -b arm64-deb
-    expect 65 'it is a .deb, and the build is amd64-rpm' \
+    expect 65 'it is a .deb, but the build is amd64-rpm' \
         send -r v0.3.4 -b amd64-rpm
     # both are told
-    expect 65 'veilid-cli-.*version is 0.3.4, and the release is v0.3.5' \
+    expect 65 'veilid-cli-.*version is 0.3.4, but the release is v0.3.5' \
         send -r v0.3.5
     grep -q 'veilid-server-.*version is 0.3.4' err || die 'only one is told'
     make_deb all veilid-cli 0.3.4 all
@@ -252,17 +252,17 @@ test_bad_packages_are_refused() {
     make_debs p 0.3.4
     cp -r p renamed
     mv renamed/veilid-cli-0.3.4_amd64.deb renamed/veilid-gui-0.3.4_amd64.deb
-    expect 65 'veilid-cli 0.3.4 of amd64, but is named otherwise' send -r v0.3.4 renamed
+    expect 65 'veilid-cli 0.3.4 of amd64, but its name does not match' send -r v0.3.4 renamed
     cp -r p renamed2
     mv renamed2/veilid-cli-0.3.4_amd64.deb renamed2/veilid-cli-0.3.5_amd64.deb
-    expect 65 'named otherwise' send -r v0.3.4 renamed2
+    expect 65 'its name does not match' send -r v0.3.4 renamed2
     # the version goes on, and the architecture is another, in either's words
     for name in 0.3.45_amd64 0.3.4.1_amd64 0.3.4+b1_amd64 0.3.4~rc1_amd64 \
         0.3.4_arm64 0.3.4-aarch64 0.3.4-1.aarch64; do
         rm -r renamed2
         cp -r p renamed2
         mv renamed2/veilid-cli-0.3.4_amd64.deb "renamed2/veilid-cli-$name.deb"
-        expect 65 "veilid-cli 0.3.4 of amd64, but is named otherwise" \
+        expect 65 "veilid-cli 0.3.4 of amd64, but its name does not match" \
             send -r v0.3.4 renamed2
     done
     for name in veilid-cli_0.3.4_amd64 veilid-cli-0.3.4 veilid-cli-0.3.4-x86_64 \
@@ -286,7 +286,7 @@ test_bad_packages_are_refused() {
     expect 65 "'other-tool' is not on the list" send -r v0.3.4 unlisted
     cp -r p old
     make_deb old lab-x 0.3.3 amd64
-    expect 65 'version is 0.3.3, and the release is v0.3.4' send -r v0.3.4 old
+    expect 65 'version is 0.3.3, but the release is v0.3.4' send -r v0.3.4 old
     expect 65 'is neither a .deb nor an .rpm' send -r v0.3.4 conf
     mkdir -p twice/a twice/b
     cp p/veilid-cli-* twice/a

@@ -65,7 +65,7 @@ test_an_account_that_is_locked() {
 test_a_chroot_that_sshd_refuses() {
     prepare
     chown "$SSHD_UID" "$SSHD_CHROOT"
-    expect 75 "$SSHD_USER@.*:$SSHD_PORT: the server hung up after the login .*a ChrootDirectory that not only root" send -r v0.3.4
+    expect 75 "$SSHD_USER@.*:$SSHD_PORT: the server closed the connection after the login .*a ChrootDirectory that not only root" send -r v0.3.4
     inbox_is_empty
     chown root "$SSHD_CHROOT"
     must send -r v0.3.4

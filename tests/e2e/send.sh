@@ -151,7 +151,7 @@ test_an_old_state() {
     must deploy
     mv state new
     cp -a old state
-    expect 77 'generation 2 is live, and the newest of the state is 1: .* distribute-packages pull' dist send
+    expect 77 'generation 2 is live, but the newest of the state is 1: .* distribute-packages pull' dist send
     must dist refresh
     expect 77 'another generation 2 is live' dist send
     [ "$(ls "$SSHD_INBOX")" = LIVE ] || die "$(ls "$SSHD_INBOX")"
@@ -208,7 +208,7 @@ test_without_a_verb() {
         --suite nightly --partial --from q
     grep -q 'would then send generation 2' err || die "$(cat err)"
     DEB_EXTRA=x make_deb o veilid-cli 0.3.4 amd64
-    expect 65 'was published with other content' dist -r v0.3.4 --partial --from o
+    expect 65 'was published with different contents' dist -r v0.3.4 --partial --from o
     must dist --json -r v0.3.5 --from q
     jq -e 'length == 1 and .[0].serial == 2' out >/dev/null || die "$(cat out)"
     must deploy

@@ -24,9 +24,9 @@ test_usage_errors() {
     expect 64 'usage: distribute-packages revert SERIAL' dist revert
     expect 64 'usage' dist export x
     expect 64 'which release' dist build --from p
-    expect 64 'cannot be a release' dist build -r ../x --from p
-    IS_NIGHTLY=true expect 64 'CI_PIPELINE_CREATED_AT is no date' dist build --from p
-    expect 64 'no serial and no verb' deploy nonsense
+    expect 64 'is not a valid release id' dist build -r ../x --from p
+    IS_NIGHTLY=true expect 64 'CI_PIPELINE_CREATED_AT is not a date' dist build --from p
+    expect 64 'neither a verb nor a serial' deploy nonsense
 }
 
 # What is wrong with an option is said in its name, however it was written.
@@ -84,9 +84,9 @@ test_a_job_folds_what_the_tools_say() {
 test_configuration_errors() {
     local line
     printf '[suit stable]\norigin = x\n' >bad
-    expect 78 'bad:1: unknown section \[suit stable\]: is it \[suite NAME\]' dist -c bad list
+    expect 78 'bad:1: unknown section \[suit stable\]: did you mean \[suite NAME\]' dist -c bad list
     printf '[repository]\n\nstat = x\n' >bad
-    expect 78 "bad:3: unknown key 'stat' in \[repository\]: is it 'state'" dist -c bad list
+    expect 78 "bad:3: unknown key 'stat' in \[repository\]: did you mean 'state'" dist -c bad list
     printf '[deploy]\nkeep = five\n' >bad
     expect 78 "bad:2: \[deploy\] keep = 'five': must be a number" deploy -c bad list
     printf '[deploy]\nkeep = 1\nkeep = 2\n' >bad

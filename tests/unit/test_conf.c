@@ -288,9 +288,9 @@ unknown_names_are_errors_with_file_and_line(void **state)
 {
 	(void)state;
 	assert_bad("[deploy]\nkeep = 3\n\n[deplay]\nkeep = 1\n",
-	    "x.conf:4: unknown section [deplay]: is it [deploy]?");
+	    "x.conf:4: unknown section [deplay]: did you mean [deploy]?");
 	assert_bad("[deploy]\nkep = 3\n",
-	    "x.conf:2: unknown key 'kep' in [deploy]: is it 'keep'?");
+	    "x.conf:2: unknown key 'kep' in [deploy]: did you mean 'keep'?");
 	assert_bad("keep = 3\n", "x.conf:1: unknown section []");
 	assert_bad("[suite]\nkeep = 1\n", "unknown section [suite]");
 	assert_bad("[suite ]\nkeep = 1\n", "unknown section");

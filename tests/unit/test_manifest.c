@@ -218,9 +218,9 @@ static void
 empty_texts_are_refused(void **state)
 {
 	(void)state;
-	assert_bad_drop("", "lists no file");
+	assert_bad_drop("", "lists no files");
 	assert_bad_tree("", "no serial, release or date");
-	assert_bad_tree(HEAD, "lists no file");
+	assert_bad_tree(HEAD, "lists no files");
 	assert_bad_drop("\n", "is not 'sha256  path'");
 }
 
@@ -377,9 +377,9 @@ static void
 paths_are_sorted_and_stand_once(void **state)
 {
 	(void)state;
-	assert_bad_drop(H0 "  b\n" H0 "  a\n", "not in order");
-	assert_bad_drop(H0 "  a\n" H0 "  a\n", "not in order");
-	assert_bad_drop(H0 "  a\n" H1 "  a\n", "not in order");
+	assert_bad_drop(H0 "  b\n" H0 "  a\n", "out of order");
+	assert_bad_drop(H0 "  a\n" H0 "  a\n", "out of order");
+	assert_bad_drop(H0 "  a\n" H1 "  a\n", "out of order");
 	assert_good(H0 "  A\n" H0 "  a\n", false);
 }
 

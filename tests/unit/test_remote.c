@@ -491,7 +491,7 @@ test_sftp_that_is_not_there(void **state)
 	r = remote_open(&t, &e);
 	assert_non_null(r);
 	assert_fails(remote_stream(r)->read(remote_stream(r)->arg, bytes,
-	    sizeof(bytes), LONG_MS, &e), e, ERR_PROTOCOL, "ended at once");
+	    sizeof(bytes), LONG_MS, &e), e, ERR_PROTOCOL, "exited at once");
 	remote_close(r);
 	reap(&s.pid);
 }
@@ -618,7 +618,7 @@ test_a_write_that_is_cut(void **state)
 	assert_true(remote_stream(r)->read(remote_stream(r)->arg, bytes,
 	    sizeof(bytes), LONG_MS, &e) > 0);
 	assert_fails(remote_stream(r)->write(remote_stream(r)->arg, data,
-	    sizeof(data), &e), e, ERR_AGAIN, "the sftp server has ended");
+	    sizeof(data), &e), e, ERR_AGAIN, "the sftp server has exited");
 	remote_close(r);
 	reap(&s.pid);
 }

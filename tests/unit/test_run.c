@@ -52,7 +52,7 @@ failures_say_how(void **state)
 	assert_fails(sh("exit 3", 60, NULL, &e), e, ERR_UNAVAILABLE,
 	    "'sh' failed with status 3");
 	assert_fails(sh("kill -9 $$", 60, NULL, &e), e, ERR_UNAVAILABLE,
-	    "'sh' died of signal 9");
+	    "'sh' was killed by signal 9");
 }
 
 /* What it leaves running has its output, and is not waited for. */
@@ -96,7 +96,7 @@ one_that_takes_too_long_is_ended(void **state)
 	(void)state;
 	run("rm -f pids");
 	assert_fails(sh(DEAF, 1, NULL, &e), e, ERR_AGAIN,
-	    "'sh' has not ended after 1 seconds");
+	    "'sh' is still running after 1 seconds");
 	assert_all_have_gone();
 	/* and one that shows nothing more, but goes on */
 	assert_fails(sh("exec >&-; " DEAF, 1, NULL, &e), e, ERR_AGAIN, "ended");

@@ -38,7 +38,7 @@ good_missing_and_damaged(void **state)
 	list(&m, "lost", "lost");
 	assert_int_equal(tree_check_hashes(&t, &e), -1);
 	assert_int_equal(e.kind, ERR_DATA);
-	assert_string_equal(e.text, "'lost' is listed, but not there");
+	assert_string_equal(e.text, "'lost' is listed, but missing");
 	assert_int_equal(tree_size(&t, &m.v[1], &size, &e), -1);
 	assert_int_equal(e.kind, ERR_DATA);
 	put_str("lost", "list");
@@ -128,7 +128,7 @@ what_is_mapped_has_a_limit(void **state)
 	fs_unmap(&map);
 	assert_int_equal(tree_map_most(&t, "good", 3, &map, &e), -1);
 	assert_int_equal(e.kind, ERR_DATA);
-	assert_string_equal(e.text, "'good' has 4 bytes, allowed are 3");
+	assert_string_equal(e.text, "'good' has 4 bytes, more than 3");
 	assert_int_equal(map.n, 0);
 	fs_unmap(&map);
 	manifest_clear(&m);
