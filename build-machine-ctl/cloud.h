@@ -46,7 +46,7 @@ int cloud_each(struct cloud *c, const char *path, const char *key,
     void *arg, struct err *e);
 
 /*
- * How often one asks: soon at first, then every few seconds, and seldom when
+ * How often to ask: soon at first, then every few seconds, and seldom when
  * the API's rate limit comes near.
  *
  *	struct cloud_pace pace = CLOUD_PACE_INIT;

@@ -2,9 +2,9 @@
  * The end of machines: their runners take no new jobs, the droplets are
  * deleted, proven, and then the runners are deleted, too.
  *
- * DigitalOcean says 204 long before a droplet is gone, refuses while an event
- * of it is pending (422), and forgets a DELETE that comes too early. One is
- * gone when the API answers 404 for it.
+ * DigitalOcean answers 204 long before a droplet is gone, refuses (422) while
+ * an event of it is pending, and forgets a DELETE that comes too early. A
+ * droplet is gone when the API answers 404 for it.
  */
 #ifndef END_H
 #define END_H
@@ -17,10 +17,11 @@
 typedef bool end_runner(const struct runner *r, void *arg);
 
 /*
- * Ends them all at once, until the cloud's deadline. A failure at GitLab, or
- * its silence, keeps no droplet alive. `known`, if not NULL, are runners that
- * go even if GitLab does not list them. gone[i], if gone is not NULL, is set
- * where doomed->v[i] is proven to be gone. The error names all that is left.
+ * Ends them all at once, until the cloud's deadline. A failure or silence
+ * of GitLab does not keep a droplet alive. `known`, if not NULL, are runners
+ * that go even if GitLab does not list them. gone[i], if gone is not NULL, is
+ * set where doomed->v[i] is proven to be gone. The error names all that is
+ * left.
  */
 int end_machines(struct cloud *c, struct gitlab *g,
     const struct droplets *doomed, const struct runners *known,

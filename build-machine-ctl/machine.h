@@ -1,6 +1,6 @@
 /*
- * What the configuration says of the machine of a build, and how one knows
- * what is ours: droplets by their name and all our tags, and what one attempt
+ * What the configuration says of the machine of a build, and how ours are
+ * recognised: droplets by their name and all our tags, and what one attempt
  * made by its mark.
  */
 #ifndef MACHINE_H
@@ -20,7 +20,7 @@
 /* [digitalocean] name-format with the build in it; yours. ERR_CONFIG. */
 char *machine_name(const struct conf *conf, const char *build, struct err *e);
 
-/* The build whose machine has this name. False if it is no such name. */
+/* The build whose machine has this name; false where there is none. */
 bool machine_build(const struct conf *conf, const char *name,
     char build[BUILD_SIZE]);
 
@@ -50,7 +50,7 @@ bool machine_has_tags(const struct strv *tags, const struct strv *ours);
  */
 #define MARK_SIZE 32
 void machine_mark(char mark[MARK_SIZE]);
-/* False for what is no mark; else when it was made, if made is not NULL. */
+/* False for what is not a mark; else when it was made, if made is not NULL. */
 bool machine_parse_mark(const char *mark, int64_t *made);
 
 #endif

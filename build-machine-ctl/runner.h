@@ -73,7 +73,7 @@ int gitlab_check(struct gitlab *g, struct err *e);
 
 /* They take no new jobs from now on. A failure is only warned of. */
 void runner_pause(struct gitlab *g, const struct runners *list);
-/* Deletes all of them, at once; one that is gone already is no error. */
+/* Deletes all of them, at once; one that is gone already is not an error. */
 int runner_delete(struct gitlab *g, const struct runners *list, struct err *e);
 
 #endif

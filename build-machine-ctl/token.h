@@ -10,7 +10,7 @@
 
 /*
  * Reads the variable, else the file [section] token-file. ERR_CONFIG: there
- * is neither, or what is there is no token. ERR_REFUSED: others can read it.
+ * is neither, or what is there is not a token. ERR_REFUSED: others can read it.
  */
 int token_read(const struct conf *conf, const char *section,
     const char *variable, struct secret *token, struct err *e);

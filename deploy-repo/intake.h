@@ -53,12 +53,12 @@ struct out *intake_file_open(struct intake *in, size_t index, int *at,
 /* Commits it if its hash is the listed one, and closes at. */
 int intake_file_done(struct intake *in, size_t index, struct out *o, int at,
     const struct digest *d, struct err *e);
-/* Instead of that: what was begun is given up. */
+/* Instead of that: what was begun is discarded. */
 void intake_file_discard(struct out *o, int at);
 /* All that fd has yet, to o; ends early when a signal has come. */
 int intake_copy(int fd, const char *path, struct out *o, struct err *e);
 
-/* Links what was not sent from what is here, and looks as a client would. */
+/* Links what was not sent from what is kept, and checks as a client would. */
 int intake_complete(struct intake *in, struct err *e);
 
 /* Gives the directory its name; the generation is then kept, not live. */

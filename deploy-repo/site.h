@@ -5,11 +5,11 @@
  *	<root>/.releases/current	the link that is swapped: "<serial>"
  *	<root>/apt, rpm, gpg, ...	links through current
  *
- * A file that two generations share is one file with two names. Besides,
- * .releases holds what is no generation:
+ * A file that two generations share is one file with two names. Besides
+ * generations, .releases holds:
  *
  *	next.<pid>	one on its way in; the next run removes it
- *	spare		one that fell off the end, and becomes the next one
+ *	spare		one that was removed, and becomes the next one
  *	replaced.<n>	what stood in the root before the first deployment
  */
 #ifndef SITE_H

@@ -10,11 +10,11 @@
 /*
  * Makes a kept generation live: swaps the link, sees to the names in the root
  * (plain directories are exchanged for links, without a moment in which they
- * are missing), then looks through [deploy] url at what the world now gets.
+ * are missing), then checks through [deploy] url what clients now get.
  * If that is not the new generation, everything is swapped back: ERR_PROTOCOL
- * for other content, ERR_AGAIN if the server does not answer. After a signal
- * during the look (ERR_SIGNAL) the generation stays live: clients may have
- * seen it.
+ * for different contents, ERR_AGAIN if the server does not answer. After a
+ * signal during the check (ERR_SIGNAL) the generation stays live: clients may
+ * have seen it.
  *
  * The manifest of what is live then lies in the inbox, for senders: LIVE/
  * SHA256SUMS and SHA256SUMS.asc. At no moment is it that of a later generation

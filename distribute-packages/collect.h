@@ -40,8 +40,8 @@ struct collection {
  * Finds the files and reads all of them, in several threads. ERR_MISSING: a
  * build has no complete drop, or a directory does not exist. ERR_DATA: a
  * package is bad or does not belong here (hash, name, version, architecture),
- * or an rpm has another content than was published under its name. Each failure
- * is reported. Call collection_clear, also after a failure.
+ * or an rpm differs from the one that was published under its name. Each
+ * failure is reported. Call collection_clear, also after a failure.
  */
 int collection_read(struct collection *c, const struct collect_options *o,
     struct err *e);

@@ -15,7 +15,7 @@
 
 /*
  * served: names of drops that a live generation was made of; release: the one
- * being worked on. What cannot be removed is worth a warning and no more.
+ * being worked on. What cannot be removed only causes a warning.
  * Hold the lock of the state, so that nobody reads what is removed.
  */
 void drops_tidy(const struct conf *conf, const struct strv *served,

@@ -10,7 +10,7 @@
  * State "live": the newest indexes need the file. A number: they have not
  * needed it since that time (seconds since 1970); it stays for the suite's
  * grace. "gone": the file has left the tree, but its name must never stand for
- * another content.
+ * different contents.
  */
 #ifndef LEDGER_H
 #define LEDGER_H
@@ -42,7 +42,7 @@ struct ledger {
 };
 #define LEDGER_INIT {NULL, 0, 0, ARENA_INIT}
 
-/* A .deb of the pool, an rpm: what stands for a content for good. */
+/* A .deb of the pool, an rpm: its name stands for one content for good. */
 bool ledger_is_package(const char *path);
 /* Those, and what else a client that holds an older index may ask for. */
 bool ledger_keeps(const char *path);

@@ -1,6 +1,6 @@
 /*
  * The two halves of `pull`: the files of a public tree are fetched into the
- * store, and the ledger is made again from what the tree says.
+ * store, and the ledger is rebuilt from the tree.
  */
 #ifndef PULL_H
 #define PULL_H
@@ -17,8 +17,8 @@ struct pull_tally {
 /*
  * Makes an object of every file that the manifest lists, which must be trusted:
  * unless the store has it with its hash, it is fetched from below url. With
- * is_dry_run the missing ones are only counted. ERR_DATA: a file has another
- * hash than the listed one; ERR_MISSING: it is not on the server; ERR_AGAIN:
+ * is_dry_run the missing ones are only counted. ERR_DATA: a file does
+ * not have the listed hash; ERR_MISSING: it is not on the server; ERR_AGAIN:
  * the server cannot be reached, or the connection was cut. What has arrived by
  * then stays.
  */

@@ -13,9 +13,9 @@
 int send_check(const struct conf *conf, struct err *e);
 
 /*
- * Sends the newest generation, removes drops of packages that have served, and
- * prints the record. After a dry run of build, `coming` is the serial of the
- * generation that it would have made; otherwise 0.
+ * Sends the newest generation, removes drops of packages that are published,
+ * and prints the record. After a dry run of build, `coming` is the serial of
+ * the generation that it would have made; otherwise 0.
  */
 int send_newest(const struct tool_call *call, uint64_t coming, struct err *e);
 

@@ -34,13 +34,13 @@ struct packages {
  * Finds the packages in args (files, directories, "-" for names on stdin), or
  * where Earthly leaves them; reads all of them; settles release and build.
  * release and build are the options, or NULL. ERR_MISSING: nothing is there;
- * ERR_DATA: a package does not belong, or something lies there that is none.
+ * ERR_DATA: a package does not belong, or something there is not a package.
  */
 int packages_read(struct packages *c, const struct conf *conf, char **args,
     size_t n_args, const char *release, const char *build, struct err *e);
 void packages_clear(struct packages *c);
 
-/* Opens it again; ERR_DATA if it is not what was read any more. */
+/* Opens it again; ERR_DATA if it has changed since it was read. */
 int found_open(const struct found *f, struct err *e);
 
 #endif

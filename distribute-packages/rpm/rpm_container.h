@@ -19,7 +19,7 @@
 
 /*
  * Looks for the image, makes <state>/container, and starts a process that
- * waits outside of the sandbox that we are about to enter: container engines
+ * waits outside the sandbox that we are about to enter: container engines
  * write all over the system. ERR_MISSING: no such image, and how to make it.
  */
 struct rpm_container *rpm_container_open(const struct conf *conf,

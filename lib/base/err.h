@@ -21,13 +21,13 @@ enum err_kind {
 	ERR_USAGE = EX_USAGE,
 	ERR_DATA = EX_DATAERR,            /* a package, drop or tree is bad */
 	ERR_MISSING = EX_NOINPUT,
-	ERR_UNAVAILABLE = EX_UNAVAILABLE, /* not reachable, or no for good */
+	ERR_UNAVAILABLE = EX_UNAVAILABLE, /* not reachable, or refused */
 	ERR_BUG = EX_SOFTWARE,
 	ERR_RESOURCE = EX_OSERR,          /* out of memory, descriptors, ... */
 	ERR_CREATE = EX_CANTCREAT,
 	ERR_IO = EX_IOERR,
 	ERR_AGAIN = EX_TEMPFAIL,          /* the same call may succeed later */
-	ERR_PROTOCOL = EX_PROTOCOL,       /* the other side answered nonsense */
+	ERR_PROTOCOL = EX_PROTOCOL,       /* an answer that makes no sense */
 	ERR_REFUSED = EX_NOPERM,
 	ERR_CONFIG = EX_CONFIG,
 	ERR_SIGNAL = 128                  /* unwinding because of a signal */

@@ -1,6 +1,6 @@
 /*
  * Sorted SHA-256s, each with a pointer to what it is the hash of: which files
- * are there already, which come twice.
+ * are there already, which appear twice.
  *
  *	struct hashset s = HASHSET_INIT;
  *	for (i = 0; i < m->n; i++)

@@ -43,7 +43,7 @@ void hex_write(const void *data, size_t n, char *hex);
 
 /*
  * Reads exactly 2 * n lower-case digits into n bytes; what follows them is not
- * looked at. Stops at the first byte that is no digit, a NUL for example.
+ * looked at. Stops at the first byte that is not a digit, a NUL for example.
  */
 bool hex_read(const char *hex, void *data, size_t n);
 
@@ -66,8 +66,8 @@ void base64_add(struct buf *text, const void *data, size_t n);
 
 /*
  * Appends what the text stands for. Newlines are passed over; any other
- * character that is no digit, padding that is wrong or missing, bits that are
- * left over, and a text without a digit are false.
+ * character that is not a digit, padding that is wrong or missing, bits that
+ * are left over, and a text without a digit are false.
  */
 bool base64_read(const char *text, size_t n, struct buf *data);
 

@@ -1,7 +1,6 @@
 /*
- * What a package installs, opened to its end: only so is it seen that a
- * stream is damaged, or an archive ends early, before a user's dpkg or rpm
- * sees it.
+ * What a package installs, unpacked to its end: only this shows that a stream
+ * is damaged, or an archive ends early, before a user's dpkg or rpm finds out.
  */
 #ifndef LIB_DATA_CONTENTS_H
 #define LIB_DATA_CONTENTS_H
@@ -23,8 +22,7 @@ struct contents {
  * Unpacks all of it, to nowhere, in bounded memory. ERR_DATA where the stream
  * or the archive is damaged, ends early, or has something after its end; for
  * a member whose name, or the name that it is a hard link to, is absolute or
- * climbs; and for a device, a fifo and whatever else is no file, directory or
- * link.
+ * climbs; and for a device, a fifo and anything but a file, directory or link.
  */
 int contents_check(const struct contents *c, struct err *e);
 

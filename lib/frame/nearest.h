@@ -1,5 +1,5 @@
 /*
- * What somebody may have meant who wrote a name that does not exist.
+ * What somebody who wrote a name that does not exist may have meant.
  *
  *	size_t d = nearest_distance("biuld", "build");
  *	if (nearest_is_likely("biuld", d))

@@ -10,7 +10,7 @@
  *	report_close(r, e);
  *
  * The table has a header and aligned columns, so nothing is printed before
- * report_close. A record that is wider than the terminal goes on in the next
+ * report_close. A record that is wider than the terminal continues on the next
  * line, indented, and so does the header; the text of a last column is broken
  * at blanks. Nothing is cut off but a SHA-256, to twelve digits.
  */

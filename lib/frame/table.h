@@ -16,9 +16,9 @@ enum table_style {
 
 /*
  * Appends the records, each n cells (text that log_harmless has made), the
- * header first. What does not fit into `width` columns of the screen goes on
- * in the next line. A line is wider only where one word is: who copies a path
- * wants it in one piece.
+ * header first. What does not fit into `width` columns of the screen continues
+ * on the next line. A line is wider only where one word is: whoever copies a
+ * path wants it in one piece.
  */
 void table_add(struct buf *out, const enum table_style *styles, size_t n,
     const struct strv *cells, size_t width);

@@ -61,7 +61,7 @@ struct tool {
 	const struct tool_option *options;
 	const struct tool_verb *verbs;	/* may be empty */
 	/*
-	 * Runs if the first argument is no verb, and gets all arguments. One
+	 * Runs if the first argument is not a verb, and gets all arguments. One
 	 * that takes none never sees an unknown verb: that is refused before.
 	 * NULL: a verb is required.
 	 */
@@ -71,7 +71,7 @@ struct tool {
 	 * not among them runs in a sandbox (lib/sys/sandbox.h) that lets it
 	 * write nowhere. One that is enters its own, with the directories that
 	 * it writes, once these are open and before it reads a byte from
-	 * outside: a verb that succeeds outside of a sandbox is a bug (70).
+	 * outside: a verb that succeeds outside a sandbox is a bug (70).
 	 */
 	const char *writers;
 };

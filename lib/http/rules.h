@@ -28,7 +28,7 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE };
 enum http_end {
 	HTTP_ANSWERED,	/* status and the whole body are there */
 	HTTP_NOT_SENT,	/* no connection was made */
-	HTTP_UNTRUSTED,	/* nor this, and the next one would not be better */
+	HTTP_UNTRUSTED,	/* the same: a bad certificate, at the next try too */
 	HTTP_CUT_OFF,	/* sent; no answer came, or not all of it */
 	HTTP_TOO_LARGE,	/* sent; the answer goes beyond its limit */
 	HTTP_NONSENSE	/* sent; what came is not HTTP */

@@ -1,10 +1,10 @@
 /*
  * The keys of the user's ssh-agent (draft-ietf-sshm-ssh-agent), few and in
- * time. libssh offers all that an agent holds, until the server hangs up, and
- * waits for an agent without end. So it never gets the agent, but an end of a
- * socket pair in which all answers lie ready: that there is one key, and its
- * signature. What there is to be signed, libssh alone knows: it is asked twice,
- * and does without a signature the first time.
+ * time. libssh offers all that an agent holds, until the server disconnects,
+ * and waits for an agent without end. So it never gets the agent, but an end
+ * of a socket pair in which all answers lie ready: that there is one key, and
+ * its signature. What there is to be signed, libssh alone knows: it is asked
+ * twice, and does without a signature the first time.
  *
  *	struct agent *a = agent_open(&wanted, false, 5, deadline);
  *	for (i = 0; i < agent_count(a); i++) {

@@ -1,6 +1,6 @@
 /*
- * A TCP connection that is made in time, and that notices when the other side
- * is gone.
+ * A TCP connection that is made in time, and that notices when the server is
+ * gone.
  */
 #ifndef LIB_SSH_CONNECT_H
 #define LIB_SSH_CONNECT_H

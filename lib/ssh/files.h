@@ -1,5 +1,5 @@
 /*
- * Names, directories and whole small files on the far side of an SFTP
+ * Names, directories and whole small files on the server of an SFTP
  * connection. Where many are asked for, all requests are in flight at once.
  * What can go wrong is listed in sftp.h.
  */
@@ -20,7 +20,7 @@
 int sftp_stat(struct sftp *s, const char *path, struct sftp_attributes *a,
     struct err *e);
 /*
- * A whole file, appended; ERR_DATA where it has more than max bytes or is no
+ * A whole file, appended; ERR_DATA where it has more than max bytes or is not a
  * file. On failure b is as it was.
  */
 int sftp_read(struct sftp *s, const char *path, size_t max, struct buf *b,
@@ -42,7 +42,7 @@ int sftp_remove_dir(struct sftp *s, const char *path, struct err *e);
 int sftp_touch(struct sftp *s, const char *path, int64_t modified,
     struct err *e);
 /*
- * Directories are on the disk with their names, where the far side can do
+ * Directories are on the disk with their names, where the server can do
  * that, all requests in flight.
  */
 int sftp_sync_dirs(struct sftp *s, const struct strv *paths, struct err *e);

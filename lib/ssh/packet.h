@@ -128,7 +128,7 @@ int packet_unexpected(const struct packet *a, struct err *e);
 int packet_expect(const struct packet *a, enum packet_type type,
     struct err *e);
 
-/* What the far side says of a request. */
+/* What the server answers to a request. */
 struct packet_status {
 	uint32_t code;
 	char text[128];		/* its words, printable */

@@ -1,6 +1,6 @@
 /*
  * Each job is a machine whose steps are sent as soon as they may be, not when
- * the one before was answered. The far side does what concerns one handle in
+ * the one before was answered. The server does what concerns one handle in
  * the order in which it was asked (the draft, section 6), so that a read sees
  * what was written ahead of it.
  */

@@ -1,5 +1,5 @@
 /*
- * Files sent to the far side of an SFTP connection, read back and compared.
+ * Files sent to the server of an SFTP connection, read back and compared.
  * What can go wrong is listed in sftp.h.
  */
 #ifndef LIB_SSH_PUT_H

@@ -1,7 +1,7 @@
 /*
  * An SSH connection by libssh, as strict as it can be: the host key must be
  * known, whatever ~/.ssh/config says; one key or the agent; nothing waits for
- * ever. All that is needed of the far side is its sftp subsystem.
+ * ever. All that is needed of the server is its sftp subsystem.
  *
  *	struct remote_target t = REMOTE_TARGET_INIT;
  *	remote_target_read(&t, conf, "orchestrator", e);

@@ -160,7 +160,7 @@ first_line(struct session *s)
 	return s->greeting.p;
 }
 
-/* Why the other side and we did not come to talk. */
+/* Why no SSH session came about. */
 static int
 say_no_ssh(struct session *s, struct err *e)
 {

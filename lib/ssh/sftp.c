@@ -388,7 +388,7 @@ sftp_open_to_read(struct sftp *s, const char *path, struct sftp_handle *h,
 	return sftp_call_open(s, r, path, h, e);
 }
 
-/* Only reading is over: what the far side says of it does not matter. */
+/* Only reading is over: what the server says of it does not matter. */
 static int
 sftp_close_handle(struct sftp *s, const struct sftp_handle *h, struct err *e)
 {

@@ -22,12 +22,12 @@
  * still comes is thrown away. After a signal the connection is good for what
  * tidies up; after all else every call fails.
  *
- * Paths are the far side's, relative to where the account begins, or
- * absolute. What the far side answers is checked like anything from outside.
+ * Paths are the server's, relative to where the account begins, or
+ * absolute. What the server answers is checked like anything from outside.
  * Not for two threads at once; each has a connection of its own.
  *
  * Errors: ERR_MISSING no such file, ERR_REFUSED permission, ERR_IO what the
- * far side could not write (a full disk is told apart, where it can say so),
+ * server could not write (a full disk is told apart, where it can say so),
  * ERR_AGAIN the connection is gone or silent, ERR_PROTOCOL nonsense,
  * ERR_SIGNAL. The text names the path.
  */
@@ -57,7 +57,7 @@ struct sftp_stream {
 	 */
 	ssize_t (*read)(void *arg, void *data, size_t n, int ms,
 	    struct err *e);
-	/* All n bytes, taking in meanwhile what the other side sends. */
+	/* All n bytes, taking in meanwhile what the server sends. */
 	int (*write)(void *arg, const void *data, size_t n, struct err *e);
 };
 
@@ -66,12 +66,12 @@ struct sftp_stream {
 
 /* The stream is borrowed. Says hello; asks limits@openssh.com. */
 struct sftp *sftp_open(const struct sftp_stream *stream, struct err *e);
-/* Frees; says nothing to the other side. Accepts NULL. */
+/* Frees; says nothing to the server. Accepts NULL. */
 void sftp_close(struct sftp *s);
 /* The default is SFTP_SILENCE_MS. */
 void sftp_set_silence(struct sftp *s, int ms);
 
-/* What the far side can do. */
+/* What the server can do. */
 struct sftp_peer {
 	size_t chunk;		/* bytes of data in one READ or WRITE */
 	size_t handles;		/* that may be open at once */

@@ -24,7 +24,7 @@
 #define TAKEN_LIMIT ((size_t)32 << 20)	/* bytes; more is in no flight */
 #define TEXT_LIMIT ((size_t)512)	/* of what was not asked for */
 /*
- * What the other side may send in one round trip. libssh 0.10 opens a window
+ * What the server may send in one round trip. libssh 0.10 opens a window
  * of 1.2 MiB and opens it again when half of it is gone, unless more than that
  * is asked for at once: then it opens it by so much. 0.11 has 2 MiB anyway.
  */
@@ -160,7 +160,7 @@ stream_read(void *arg, void *data, size_t n, int ms, struct err *e)
 /* ------------------------------------------------------------------ writing */
 
 /*
- * The other side does not read on while it cannot write: what it has to say
+ * The server does not read on while it cannot write: what it has to say
  * must be taken in, or both wait for ever. libssh opens its window only for
  * what is read from it. An end is for the reader to find.
  */

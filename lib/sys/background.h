@@ -10,7 +10,7 @@
 
 #include "lib/base/err.h"
 
-/* Calls work(arg, e) in a thread; where there is none to be had, at once. */
+/* Calls work(arg, e) in a thread; where none can be made, at once. */
 struct background *background_start(int (*work)(void *arg, struct err *e),
     void *arg);
 

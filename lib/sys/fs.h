@@ -63,7 +63,7 @@ int fs_remove_tree(int dir, const char *name, struct err *e);
 /*
  * Removes what such removals have left in dir: of names that begin with
  * prefix, or of all for "". Whoever removes trees in a directory calls this
- * first. Goes on after a failure; *e is the first one.
+ * first. Continues after a failure; *e is the first one.
  */
 int fs_remove_leftovers(int dir, const char *prefix, struct err *e);
 

@@ -5,8 +5,8 @@
  *
  * Progress of long work: on a terminal one line that redraws and never wraps,
  * elsewhere one line when it is done. Of a pipeline only one process draws:
- * the one that knows how much there is to do. So who reads a stream of unknown
- * length from a pipe leaves the line to whoever writes it.
+ * the one that knows how much there is to do. So the reader of a stream of
+ * unknown length from a pipe leaves the line to its writer.
  *
  *	log_progress_start("checking packages", total_bytes);
  *	log_progress_add(n);		(as bytes are done)

@@ -14,7 +14,7 @@
  * No new privileges, bounded memory, and, where the kernel has Landlock of
  * ABI 2 or later (5.19), writing only beneath the named directories, those
  * for temporary key rings, and /dev. A directory that does not exist is
- * skipped. With -v it is said where Landlock is absent.
+ * skipped. With -v a message says if Landlock is absent.
  */
 int sandbox_enter(const struct strv *writable, struct err *e);
 

@@ -1,8 +1,8 @@
 /*
- * Many things were asked for, and some failed: the work goes on, each failure
+ * Many things were asked for, and some failed: the work continues, each failure
  * is reported, and the worst one decides the exit status.
  *
- * Only main prints the error of a verb. A loop that goes on after a failure
+ * Only main prints the error of a verb. A loop that continues after a failure
  * has more errors than it can return, so it hands each to a tally: the only
  * failure is returned as it is, and of several each is printed when it comes,
  * and what is returned says how many there were.

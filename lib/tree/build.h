@@ -14,7 +14,7 @@ struct build {
 	enum package_format format;
 };
 
-/* False where name is no build. */
+/* False where name is not a build. */
 bool build_parse(const char *name, struct build *b);
 
 /* "deb", "rpm" */

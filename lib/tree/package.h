@@ -26,9 +26,9 @@ struct package {
 
 /*
  * Reads a file, all of it, as the package that its name's ending says, and
- * unpacks what it installs, to nowhere: ERR_DATA where it is none, or a damaged
- * one, or has no file name ending in .deb or .rpm, or an architecture without
- * a name in Debian.
+ * unpacks what it installs, to nowhere: ERR_DATA where it is not a package, or
+ * a damaged one, or has no file name ending in .deb or .rpm, or an
+ * architecture without a name in Debian.
  */
 int package_read(int fd, const char *file, struct package *p, struct err *e);
 void package_clear(struct package *p);

@@ -19,7 +19,7 @@ struct tree {
 	bool is_store;		/* files are named by their hash */
 	/*
 	 * Another tree's manifest, or NULL: what it lists with the same path
-	 * and hash was checked with that tree, and its size is not looked at.
+	 * and hash was checked with that tree, and its size is not checked.
 	 */
 	const struct manifest *known;
 };
