@@ -217,7 +217,7 @@ test_builds_that_differ() {
             "$(place "build-$build" /usr/local/bin/earthly)"
     done
     fails release
-    says 'other content'
+    says 'different contents'
     [ "$(serial)" = 1 ] || die 'what is public has changed'
     nothing_is_left
     runs release deploy_repos

@@ -407,8 +407,8 @@ reads_counts(void **state)
 		{"packages=\"2\"", "packages=\"2\" packages=\"3\"",
 		    "bad packages"},
 		{"<metadata", "x<metadata", "there is text"},
-		{"<metadata", "<repomd", "no list"},
-		{"<metadata", "</metadata><metadata", "no list"},
+		{"<metadata", "<repomd", "not a list"},
+		{"<metadata", "</metadata><metadata", "not a list"},
 	};
 	struct err e;
 

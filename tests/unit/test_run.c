@@ -99,10 +99,12 @@ one_that_takes_too_long_is_ended(void **state)
 	    "'sh' is still running after 1 seconds");
 	assert_all_have_gone();
 	/* and one that shows nothing more, but goes on */
-	assert_fails(sh("exec >&-; " DEAF, 1, NULL, &e), e, ERR_AGAIN, "ended");
+	assert_fails(sh("exec >&-; " DEAF, 1, NULL, &e), e, ERR_AGAIN,
+	    "is still running");
 	assert_all_have_gone();
 	/* and one that never stops talking */
-	assert_fails(sh("exec yes", 1, NULL, &e), e, ERR_AGAIN, "ended");
+	assert_fails(sh("exec yes", 1, NULL, &e), e, ERR_AGAIN,
+	    "is still running");
 }
 
 /* The signal was there before the wait began: nothing interrupts that. */

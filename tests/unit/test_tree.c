@@ -81,7 +81,7 @@ a_size_that_cannot_be_had_is_no_missing_file(void **state)
 	list(&m, "x", "x");
 	assert_int_equal(tree_size(&t, &m.v[0], &size, &e), -1);
 	assert_int_equal(e.kind, ERR_IO);
-	assert_string_equal(e.text, "look at 'x': Bad file descriptor");
+	assert_string_equal(e.text, "stat 'x': Bad file descriptor");
 	manifest_clear(&m);
 }
 
