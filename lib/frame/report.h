@@ -41,7 +41,10 @@ struct report_column {
 /* columns is borrowed until report_close. */
 struct report *report_open(const struct report_column *columns, size_t n,
     bool wants_json);
-/* One const char * per column, copied; text from outside is made harmless. */
+/*
+ * One const char * per column, copied. Text from outside is made harmless, but
+ * for JSON, which escapes control characters below 0x20 alone.
+ */
 void report_row(struct report *r, ...);
 /* For a value that no column has the type of: is it a table for people? */
 bool report_is_table(const struct report *r);

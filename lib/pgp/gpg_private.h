@@ -54,7 +54,8 @@ void gpg_wait_begin(struct gpg_wait *w, gpgme_ctx_t ctx);
 /*
  * Waits until what was started, with this code, has ended; its code. After a
  * signal GPG_ERR_FULLY_CANCELED, and GPG_ERR_TIMEOUT after GPG_SECONDS: gpg
- * then has lost its pipes, and what lingers goes with its key ring.
+ * then has lost its pipes. What lingers on a key ring of ours is killed with
+ * that; on the caller's own it is left alone.
  */
 #define GPG_SECONDS 120
 gpgme_error_t gpg_wait_end(struct gpg_wait *w, gpgme_error_t started);

@@ -19,6 +19,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/sys/cleanup.h"
+#include "lib/sys/clock.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/run.h"
 
@@ -28,7 +29,7 @@
 #define GPGCONF_SECONDS 2
 #define KEEPER_MS 15000		/* for the keeper's end */
 #define KILL_MS 2000		/* for the end of what was killed */
-#define MOST_LOOKS 400		/* of 5 ms and more */
+#define PATIENCE_MS 10000	/* with what cannot be ended */
 
 /*
  * No pinentry, no network, no other homes. The passphrase of a key that
@@ -175,6 +176,26 @@ remove_sockets(const char *home)
 		(void)run_wait(argv, GPGCONF_SECONDS, NULL, &ignored);
 }
 
+/* What a removal that was killed has left. Everybody may write there. */
+static void
+remove_leftovers(int dir, const char *prefix)
+{
+	struct strv names = STRV_INIT;
+	struct err ignored = ERR_INIT;
+	char *wanted = mem_format(FS_REMOVED "%s", prefix);
+	struct stat st;
+	size_t i;
+
+	(void)fs_list(dir, &names, &ignored);
+	for (i = 0; i < names.n; i++)
+		if (path_starts_with(names.v[i], wanted) &&
+		    fstatat(dir, names.v[i], &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    st.st_uid == geteuid())
+			(void)fs_remove_tree(dir, names.v[i], &ignored);
+	strv_clear(&names);
+	free(wanted);
+}
+
 static void
 remove_files(const char *home)
 {
@@ -185,7 +206,7 @@ remove_files(const char *home)
 
 	if (dir >= 0) {
 		(void)fs_remove_tree(dir, name, &ignored);
-		(void)fs_remove_leftovers(dir, name, &ignored);
+		remove_leftovers(dir, name);
 		close(dir);
 	}
 	free(place);
@@ -204,12 +225,13 @@ static void
 end_home(const char *home)
 {
 	static const struct timespec pause = {.tv_nsec = 5000000};
-	int i, quiet = 0;
+	int64_t end = clock_ms() + PATIENCE_MS;
+	int quiet = 0;
 
 	if (kill_workers(home) > 1)
 		nanosleep(&pause, NULL);	/* what they were starting */
 	remove_sockets(home);
-	for (i = 0; i < MOST_LOOKS && quiet < 2; i++) {
+	while (clock_ms() < end && quiet < 2) {
 		remove_files(home);
 		if (kill_workers(home) == 0 && access(home, F_OK) < 0) {
 			quiet++;
@@ -269,7 +291,7 @@ remove_stale_homes(const char *place)
 
 	if (dir < 0)
 		return;
-	(void)fs_remove_leftovers(dir, PREFIX, &ignored);
+	remove_leftovers(dir, PREFIX);
 	(void)fs_list(dir, &names, &ignored);
 	close(dir);
 	for (i = 0; i < names.n; i++) {

@@ -192,9 +192,11 @@ read_pieces(struct sftp *s, struct reading *reading, struct err *e)
 {
 	size_t at = 0, n;
 
-	while (at < reading->size || reading->in_flight > 0) {
+	for (;;) {
 		if (reading->error.kind != ERR_NONE)
 			at = reading->size;
+		if (at == reading->size && reading->in_flight == 0)
+			break;
 		n = reading->size - at;
 		if (n > sftp_peer(s)->chunk)
 			n = sftp_peer(s)->chunk;

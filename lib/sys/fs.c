@@ -307,8 +307,8 @@ fs_list(int dir, struct strv *names, struct err *e)
 
 /* -------------------------------------------------------------- removing */
 
-#define REMOVED ".removed."
 #define REMOVED_TRIES 1000
+#define LEVELS_MAX 10000	/* in one call; the next one goes on */
 
 static int
 remove_empty(int dir, const char *name)
@@ -387,13 +387,15 @@ static int
 empty_dir(int top, struct err *e)
 {
 	struct strv names = STRV_INIT;
-	unsigned number = 0;
+	unsigned number = 0, levels = 0;
 	int status;
 	size_t i;
 
 	do {
 		strv_clear(&names);
-		status = fs_list(top, &names, e);
+		status = levels++ < LEVELS_MAX ? fs_list(top, &names, e) :
+		    err_set(e, ERR_IO, "it is nested deeper than %d, or "
+		    "somebody still writes there", LEVELS_MAX);
 		for (i = 0; i < names.n && status == 0; i++) {
 			if (remove_entry(top, names.v[i]) == 0)
 				continue;
@@ -414,10 +416,10 @@ set_aside(int dir, const char *name)
 	char *aside;
 	int i;
 
-	if (path_starts_with(base, REMOVED))
+	if (path_starts_with(base, FS_REMOVED))
 		return mem_dup(name);
 	for (i = 0; i < REMOVED_TRIES; i++) {
-		aside = mem_format("%.*s" REMOVED "%.*s.%d",
+		aside = mem_format("%.*s" FS_REMOVED "%.*s.%d",
 		    (int)(base - name), name, NAME_MAX - 24, base, i);
 		if (renameat(dir, name, dir, aside) == 0)
 			return aside;
@@ -441,7 +443,8 @@ fs_remove_tree(int dir, const char *name, struct err *e)
 	aside = set_aside(dir, name);
 	if (aside == NULL)
 		return errno == ENOENT ? 0 :
-		    err_sys(e, "rename '%s' to '" REMOVED "...'", name);
+		    err_sys(e, "rename '%s' to '" FS_REMOVED "%s.N'", name,
+		    path_base(name));
 	top = openat(dir, aside, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
 	    O_CLOEXEC);
 	if (top < 0 && errno != ENOENT)
@@ -459,7 +462,7 @@ fs_remove_tree(int dir, const char *name, struct err *e)
 int
 fs_remove_leftovers(int dir, const char *prefix, struct err *e)
 {
-	char *wanted = mem_format(REMOVED "%s", prefix);
+	char *wanted = mem_format(FS_REMOVED "%s", prefix);
 	struct strv names = STRV_INIT;
 	struct err ignored = ERR_INIT;
 	int status = fs_list(dir, &names, e);

@@ -40,7 +40,7 @@ int fs_read(int dir, const char *path, size_t max, struct buf *b,
     struct err *e);
 /*
  * The same for a path of the operator's (links and pipes allowed). ERR_SIGNAL
- * while a pipe keeps it waiting.
+ * after a signal, so that no pipe can keep it waiting.
  */
 int fs_read_path(const char *path, size_t max, struct buf *b, struct err *e);
 /* Replaces a file at once: temporary file, fsync, rename, fsync of dir. */
@@ -56,9 +56,10 @@ bool fs_read_link(int dir, const char *name, char *target, size_t size);
 /*
  * Removes name and all beneath it, however deep; success where there is
  * nothing. A directory is first renamed to ".removed.<name>.<number>" in the
- * same directory: wherever the removal ends, by a kill or an error, nobody
+ * same directory (FS_REMOVED begins that name): wherever the removal ends, by a kill or an error, nobody
  * meets one that has lost some of its files under the name that counts.
  */
+#define FS_REMOVED ".removed."
 int fs_remove_tree(int dir, const char *name, struct err *e);
 /*
  * Removes what such removals have left in dir: of names that begin with

@@ -94,7 +94,8 @@ collect(int fd, struct buf *out)
 	ssize_t n = read(fd, chunk, sizeof(chunk));
 
 	if (n > 0 && out != NULL && out->n < OUTPUT_LIMIT)
-		buf_add(out, chunk, (size_t)n);
+		buf_add(out, chunk, (size_t)n < OUTPUT_LIMIT - out->n ?
+		    (size_t)n : OUTPUT_LIMIT - out->n);
 	return n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR));
 }
 

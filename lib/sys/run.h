@@ -2,8 +2,8 @@
  * Other programs: by argument vector, never through a shell; and the end of
  * every child, which is always waited for with a limit.
  *
- * Children get the signals' default actions and an empty mask, whatever this
- * process has made of them.
+ * Children get an empty mask and the signals' default actions; INT, TERM and
+ * HUP stay ignored where a parent of ours has ignored them (nohup).
  */
 #ifndef LIB_SYS_RUN_H
 #define LIB_SYS_RUN_H
