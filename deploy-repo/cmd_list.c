@@ -8,7 +8,6 @@
 #include "lib/base/date.h"
 #include "lib/drop/drop.h"
 #include "lib/frame/report.h"
-#include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
 #include "lib/tree/tree.h"
 
@@ -116,8 +115,10 @@ find_live(const struct site *s, struct kept *k, struct facts *facts,
 	if (site_load(s, s->live, k, &unreadable) == 0)
 		return find_facts(s, k, facts, e);
 	snprintf(facts->serial, sizeof(facts->serial), "%" PRIu64, s->live);
+	if (site_pass_over(&unreadable, e) < 0)
+		return -1;
 	log_warning("%s", unreadable.text);
-	return cleanup_check(e);
+	return 0;
 }
 
 static int
@@ -141,8 +142,8 @@ print_status(const struct tool_call *call, const struct site *s,
 		report_row(r, "release", k.manifest.release);
 		report_row(r, "date", facts.date);
 		report_row(r, "files", facts.files);
-		report_row(r, "bytes", !report_is_table(r) ? facts.bytes :
-		    log_bytes(strtoull(facts.bytes, NULL, 10)));
+		report_row(r, "bytes", !report_is_table(r) ||
+		    facts.bytes[0] == '\0' ? facts.bytes : log_bytes(strtoull(facts.bytes, NULL, 10)));
 		report_row(r, "waiting", buf_cstr(&drops));
 		status = report_close(r, e);
 	}

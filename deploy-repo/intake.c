@@ -153,10 +153,10 @@ find_known(struct intake *in, struct err *e)
 	if (!fs_exists(in->site->releases, name))
 		return 0;
 	if (site_load(in->site, m->serial, &k, &unreadable) < 0) {
-		status = cleanup_check(e);
+		status = site_pass_over(&unreadable, e);
 		if (status == 0)
 			log_warning("%s: it is replaced", unreadable.text);
-		in->replaces = true;
+		in->replaces = status == 0;
 		return status;
 	}
 	in->is_known = hash_equal(k.manifest.self, m->self);
@@ -173,7 +173,7 @@ load_live(struct intake *in, struct err *e)
 	if (in->site->live == 0 ||
 	    site_load(in->site, in->site->live, &in->live, &unreadable) == 0)
 		return 0;
-	if (cleanup_check(e) < 0)
+	if (site_pass_over(&unreadable, e) < 0)
 		return -1;
 	log_warning("%s: none of its files are reused", unreadable.text);
 	return 0;
@@ -391,10 +391,11 @@ load_sources(struct intake *in, struct sources *s, struct err *e)
 
 	if (site_load_all(in->site, &s->kept, &s->n_kept, e) < 0)
 		return -1;
+	/* what was sent was hashed on its way: before what lies here */
+	add_sources(s, &in->next.manifest, 0, in->placed);
 	for (i = 0; i < s->n_kept; i++)
 		add_sources(s, &s->kept[i].manifest,
 		    s->kept[i].manifest.serial, NULL);
-	add_sources(s, &in->next.manifest, 0, in->placed);
 	hashset_sort(&s->by_hash);
 	return 0;
 }

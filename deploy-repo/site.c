@@ -249,6 +249,15 @@ kept_clear(struct kept *k)
 }
 
 int
+site_pass_over(const struct err *why, struct err *e)
+{
+	if (why->kind != ERR_RESOURCE)
+		return cleanup_check(e);
+	*e = *why;
+	return -1;
+}
+
+int
 site_load_all(const struct site *s, struct kept **all, size_t *n,
     struct err *e)
 {
@@ -263,7 +272,7 @@ site_load_all(const struct site *s, struct kept **all, size_t *n,
 		(*all)[*n] = (struct kept)KEPT_INIT;
 		if (site_load(s, serials[i], &(*all)[*n], &unreadable) == 0)
 			++*n;
-		else if ((status = cleanup_check(e)) == 0)
+		else if ((status = site_pass_over(&unreadable, e)) == 0)
 			log_warning("%s: it is left out", unreadable.text);
 	}
 	free(serials);

@@ -72,6 +72,13 @@ int site_load(const struct site *s, uint64_t serial, struct kept *k,
 void kept_clear(struct kept *k);
 
 /*
+ * Why a generation could not be loaded: 0 if it may be passed over. -1 with *e
+ * after a signal, and where descriptors or memory have run out, which says
+ * nothing of the generation.
+ */
+int site_pass_over(const struct err *why, struct err *e);
+
+/*
  * All generations that are kept, newest first; then site_free_all. One that
  * cannot be read is left out, and a warning names it.
  */

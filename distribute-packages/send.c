@@ -123,6 +123,11 @@ read_live(struct sending *s, struct pgp *pgp, struct err *e)
 	}
 	buf_clear(&p.text);
 	buf_clear(&p.signature);
+	if (status > 0 && why.kind != ERR_NONE && why.kind != ERR_REFUSED &&
+	    why.kind != ERR_DATA) {
+		*e = why;
+		return err_wrap(e, "verify " LIVE " of the inbox");
+	}
 	if (status > 0 && why.kind != ERR_NONE)
 		log_warning(LIVE " in the inbox is not trusted, so all files "
 		    "are sent: %s", why.text);

@@ -180,6 +180,13 @@ load(const struct store *s, uint64_t serial, struct generation *g,
 	return err_wrap(e, "generation %s cannot be read", name);
 }
 
+/* What has run out, and a signal, say nothing of the generation. */
+static bool
+says_nothing(const struct err *e)
+{
+	return e->kind == ERR_RESOURCE || e->kind == ERR_SIGNAL;
+}
+
 static int
 load_newest(const struct store *s, uint64_t serial, struct generation *g,
     struct err *e)
@@ -188,11 +195,11 @@ load_newest(const struct store *s, uint64_t serial, struct generation *g,
 
 	if (load(s, serial, g, e) == 0)
 		return 0;
-	if (e->kind != ERR_DATA)
+	if (says_nothing(e))
 		return -1;
 	/* The next one would have its serial, or not know its names. */
 	why = mem_dup(e->text);
-	err_set(e, ERR_DATA, "%s; it is the newest: if it is public, run "
+	err_set(e, e->kind, "%s; it is the newest: if it is public, run "
 	    "distribute-packages pull; if it was never sent, remove '%s/"
 	    GENERATIONS "/%" PRIu64 "'", why, s->path, serial);
 	free(why);
@@ -230,7 +237,7 @@ store_load_readable(const struct store *s, struct generation *g,
 	*newest = n > 0 ? serials[0] : 0;
 	for (i = 0; i < n; i++) {
 		status = load(s, serials[i], g, e);
-		if (status == 0 || e->kind != ERR_DATA)
+		if (status == 0 || says_nothing(e))
 			break;
 		log_warning("%s", e->text);
 		*e = (struct err)ERR_INIT;
@@ -369,6 +376,8 @@ add_hashes(const struct store *s, uint64_t serial, struct hashset *h,
 	while (status == 0 && p < end) {
 		if (end - p > 2 * HASH_SIZE && hash_parse(p, sha256))
 			hashset_add(h, sha256, NULL);
+		else if (*p != '#')
+			status = err_set(e, ERR_DATA, "'%s' is damaged", path);
 		p = memchr(p, '\n', (size_t)(end - p));
 		p = p ? p + 1 : end;
 	}
@@ -425,6 +434,16 @@ remove_unlisted(const struct store *s, const struct hashset *h,
 	return status;
 }
 
+/* Of a run that was killed while it removed: they count for nothing. */
+static void
+remove_leftovers(int dir, const char *path)
+{
+	struct err e = ERR_INIT;
+
+	if (fs_remove_leftovers(dir, "", &e) < 0)
+		log_warning("state '%s': %s", path, e.text);
+}
+
 static int
 prune(struct store *s, const uint64_t *serials, size_t n, uint64_t keep,
     bool *pruned, struct err *e)
@@ -432,10 +451,8 @@ prune(struct store *s, const uint64_t *serials, size_t n, uint64_t keep,
 	char name[SERIAL_TEXT];
 	size_t i;
 
-	/* what a run that was killed has left of such removals */
-	if (fs_remove_leftovers(s->generations, "", e) < 0 ||
-	    fs_remove_leftovers(s->dir, "", e) < 0)
-		return -1;
+	remove_leftovers(s->generations, s->path);
+	remove_leftovers(s->dir, s->path);
 	for (i = (size_t)keep; i < n; i++) {
 		snprintf(name, sizeof(name), "%" PRIu64, serials[i]);
 		if (fs_remove_tree(s->generations, name, e) < 0)

@@ -59,7 +59,8 @@ find_image(const struct rpm_container *c, const char *command, struct err *e)
 	buf_clear(&ignored);
 	if (status == 0)
 		return 0;
-	if (why.kind == ERR_SIGNAL || why.kind == ERR_AGAIN) {
+	if (why.kind == ERR_SIGNAL || why.kind == ERR_AGAIN ||
+	    why.kind == ERR_RESOURCE) {
 		*e = why;
 		return err_wrap(e, "look for the image '%s'", c->image);
 	}

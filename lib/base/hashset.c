@@ -109,9 +109,13 @@ hashset_unique(struct hashset *s)
 	size_t i, n = 0;
 
 	must_be_sorted(s);
-	for (i = 0; i < s->n; i++)
-		if (n == 0 || !is_same(&s->v[n - 1], &s->v[i]))
-			s->v[n++] = s->v[i];
+	for (i = 0; i < s->n; i++) {
+		if (n > 0 && is_same(&s->v[n - 1], &s->v[i]))
+			continue;
+		s->v[n] = s->v[i];
+		s->v[n].order = n;
+		n++;
+	}
 	s->n = n;
 }
 

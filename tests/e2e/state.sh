@@ -9,7 +9,7 @@
 
 # The ways in which a disk, a kill or a person damages a generation.
 WAYS='no_manifest empty_manifest half_manifest no_signature no_ledger torn_ledger
-    no_files a_file a_directory'
+    no_files a_file a_directory garbled_manifest'
 
 # damage WAY SERIAL
 damage() {
@@ -22,6 +22,7 @@ damage() {
     no_ledger) rm "$dir/ledger" ;;
     torn_ledger) truncate -s -5 "$dir/ledger" ;;
     no_files) rm "$dir"/* ;;
+    garbled_manifest) sed -i '8s/^.\{64\}/\x00/' "$dir/SHA256SUMS" ;;
     a_file) rm -r "$dir"; : >"$dir" ;;
     a_directory) rm "$dir/SHA256SUMS"; mkdir "$dir/SHA256SUMS" ;;
     esac
