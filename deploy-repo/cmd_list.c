@@ -143,7 +143,8 @@ print_status(const struct tool_call *call, const struct site *s,
 		report_row(r, "date", facts.date);
 		report_row(r, "files", facts.files);
 		report_row(r, "bytes", !report_is_table(r) ||
-		    facts.bytes[0] == '\0' ? facts.bytes : log_bytes(strtoull(facts.bytes, NULL, 10)));
+		    facts.bytes[0] == '\0' ? facts.bytes :
+		    log_bytes(strtoull(facts.bytes, NULL, 10)));
 		report_row(r, "waiting", buf_cstr(&drops));
 		status = report_close(r, e);
 	}

@@ -55,9 +55,10 @@ bool fs_read_link(int dir, const char *name, char *target, size_t size);
 
 /*
  * Removes name and all beneath it, however deep; success where there is
- * nothing. A directory is first renamed to ".removed.<name>.<number>" in the
- * same directory (FS_REMOVED begins that name): wherever the removal ends, by a kill or an error, nobody
- * meets one that has lost some of its files under the name that counts.
+ * nothing. A directory is first renamed to ".removed.<name>.<number>" (it
+ * begins with FS_REMOVED) in the same directory: wherever the removal ends, by
+ * a kill or an error, nobody meets one that has lost some of its files under
+ * the name that counts.
  */
 #define FS_REMOVED ".removed."
 int fs_remove_tree(int dir, const char *name, struct err *e);

@@ -244,7 +244,7 @@ refuses_what_an_old_rpm_would_not_read(void **state)
 	assert_ok(sign(&file, 8000, &e), e);
 	check_signed(&file, 8000, 1008, 0);
 	make_v4(&file, 9000);
-	assert_fails(sign(&file, 455, &e), e, ERR_DATA, 
+	assert_fails(sign(&file, 455, &e), e, ERR_DATA,
 	    "rpm 4.14 reads at most 8192");
 	buf_clear(&file);
 }
