@@ -208,9 +208,21 @@ WITH=()
 world_makes() { mkdir "$1" 2>/dev/null && WORLD_MADE+=("$1"); }
 WORLD_MADE=()
 
+# Who works in a machine, and was not begun by us: dnf leaves a gpg-agent for
+# each of its key rings. A machine's mount namespace has nobody else in it.
+workers_of_machines() {
+    local pid namespace
+    for pid in "${MACHINE_PID[@]}"; do
+        namespace=$(readlink "/proc/$pid/ns/mnt") || continue
+        find /proc/[0-9]*/ns/mnt -maxdepth 0 -lname "${namespace//[][]/?}" 2>/dev/null |
+            cut -d / -f 3
+    done
+}
+
 # The processes end with PIDS, the namespaces with them.
 world_end() {
     local pid
+    for pid in $(workers_of_machines); do kill "$pid" 2>/dev/null; done
     for pid in "${PIDS[@]}"; do kill "$pid" 2>/dev/null; done
     for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
     PIDS=()
