@@ -53,9 +53,9 @@ sftp_touch(struct sftp *s, const char *path, int64_t modified, struct err *e)
 	if (r == NULL)
 		return -1;
 	packet_string(sftp_out(s), path);
-	packet_u32(sftp_out(s), PACKET_HAS_TIMES);
-	packet_u32(sftp_out(s), now);
-	packet_u32(sftp_out(s), now);
+	be32_add(sftp_out(s), PACKET_HAS_TIMES);
+	be32_add(sftp_out(s), now);
+	be32_add(sftp_out(s), now);
 	if (sftp_call_status(s, r, &status, e) < 0)
 		return -1;
 	if (status.code != STATUS_OK)
@@ -176,8 +176,8 @@ ask_piece(struct sftp *s, struct reading *reading, size_t at, size_t n,
 	struct sftp_request *r = sftp_begin(s, PACKET_READ);
 
 	sftp_add_handle(s, &reading->handle);
-	packet_u64(sftp_out(s), at);
-	packet_u32(sftp_out(s), (uint32_t)n);
+	be64_add(sftp_out(s), at);
+	be32_add(sftp_out(s), (uint32_t)n);
 	r->answered = took_piece;
 	r->arg = reading;
 	r->i = at;
@@ -422,8 +422,8 @@ static void
 ask_to_make(struct sftp *s, struct making *m, struct sftp_request *r)
 {
 	packet_string(sftp_out(s), m->paths->v[r->i]);
-	packet_u32(sftp_out(s), PACKET_HAS_MODE);
-	packet_u32(sftp_out(s), 0755);
+	be32_add(sftp_out(s), PACKET_HAS_MODE);
+	be32_add(sftp_out(s), 0755);
 	r->answered = made;
 }
 

@@ -11,23 +11,9 @@
 /* -------------------------------------------------------------- writing */
 
 void
-packet_u32(struct buf *b, uint32_t v)
-{
-	v = htobe32(v);
-	buf_add(b, &v, sizeof(v));
-}
-
-void
-packet_u64(struct buf *b, uint64_t v)
-{
-	v = htobe64(v);
-	buf_add(b, &v, sizeof(v));
-}
-
-void
 packet_bytes(struct buf *b, const void *p, size_t n)
 {
-	packet_u32(b, (uint32_t)n);
+	be32_add(b, (uint32_t)n);
 	buf_add(b, p, n);
 }
 
@@ -43,7 +29,7 @@ packet_begin(struct buf *b, enum packet_type type)
 	unsigned char byte = (unsigned char)type;
 	size_t begin = b->n;
 
-	packet_u32(b, 0);
+	be32_add(b, 0);
 	buf_add(b, &byte, 1);
 	return begin;
 }
@@ -51,9 +37,8 @@ packet_begin(struct buf *b, enum packet_type type)
 void
 packet_end(struct buf *b, size_t begin, size_t more)
 {
-	uint32_t n = htobe32((uint32_t)(b->n - begin - sizeof(n) + more));
-
-	memcpy(b->p + begin, &n, sizeof(n));
+	be32_write(b->p + begin,
+	    (uint32_t)(b->n - begin - sizeof(uint32_t) + more));
 }
 
 /* -------------------------------------------------------------- reading */
@@ -78,11 +63,8 @@ uint32_t
 packet_get_u32(struct packet *a)
 {
 	const unsigned char *p = next_bytes(a, sizeof(uint32_t));
-	uint32_t v = 0;
 
-	if (p != NULL)
-		memcpy(&v, p, sizeof(v));
-	return be32toh(v);
+	return p != NULL ? be32_read(p) : 0;
 }
 
 uint64_t

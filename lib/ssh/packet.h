@@ -2,7 +2,7 @@
  * The packets of SFTP version 3: a length, a type, and fields, big-endian.
  *
  *	size_t begin = packet_begin(&b, PACKET_LSTAT);
- *	packet_u32(&b, id);
+ *	be32_add(&b, id);
  *	packet_string(&b, path);
  *	packet_end(&b, begin, 0);
  *
@@ -18,6 +18,7 @@
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/base/text.h"
 
 #pragma GCC visibility push(hidden)
 
@@ -81,10 +82,8 @@ enum packet_status_code {
 
 /* -------------------------------------------------------------- writing */
 
-/* Returns what packet_end wants. */
+/* Returns what packet_end wants. Numbers are added by be32_add and be64_add. */
 size_t packet_begin(struct buf *b, enum packet_type type);
-void packet_u32(struct buf *b, uint32_t v);
-void packet_u64(struct buf *b, uint64_t v);
 void packet_bytes(struct buf *b, const void *p, size_t n);
 void packet_string(struct buf *b, const char *text);
 /* The packet goes on with that many bytes, which are not in b. */

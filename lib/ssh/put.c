@@ -174,8 +174,9 @@ piece_is_there(struct work *w, size_t i)
 	w->left -= n <= w->left ? n : w->left;
 }
 
+/* Of an answer that has come: one fewer is in flight. */
 static struct work *
-work_of(const struct sftp_request *r)
+answered_work(const struct sftp_request *r)
 {
 	struct work *w = r->arg;
 
@@ -187,7 +188,7 @@ static int
 work_opened(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
+	struct work *w = answered_work(r);
 	struct packet_status status;
 
 	(void)s;
@@ -205,7 +206,7 @@ static int
 work_measured(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
+	struct work *w = answered_work(r);
 	struct sftp_attributes there;
 	struct packet_status status;
 	int found = packet_judge_attributes(a, &there, &status, e);
@@ -222,7 +223,7 @@ static int
 work_looked(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
+	struct work *w = answered_work(r);
 	struct packet_status status;
 	const unsigned char *p;
 	size_t n;
@@ -249,7 +250,7 @@ static int
 work_written(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
+	struct work *w = answered_work(r);
 	struct packet_status status;
 
 	if (packet_get_status(a, &status, e) < 0)
@@ -265,26 +266,34 @@ work_written(struct sftp *s, const struct sftp_request *r,
 	return 0;
 }
 
+/* The answer to a request that has worked, or fails the job. */
+static int
+worked(const struct sftp_request *r, const char *doing, struct packet *a,
+    struct err *e)
+{
+	struct work *w = answered_work(r);
+	struct packet_status status;
+
+	if (packet_get_status(a, &status, e) < 0)
+		return -1;
+	if (status.code != STATUS_OK)
+		fail_by_status(w, &status, doing);
+	return 0;
+}
+
 static int
 work_was_cut(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
-	struct packet_status status;
-
 	(void)s;
-	if (packet_get_status(a, &status, e) < 0)
-		return -1;
-	if (status.code != STATUS_OK)
-		fail_by_status(w, &status, "truncate");
-	return 0;
+	return worked(r, "truncate", a, e);
 }
 
 static int
 work_synced(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
+	struct work *w = answered_work(r);
 	struct packet_status status;
 
 	if (packet_get_status(a, &status, e) < 0)
@@ -300,7 +309,7 @@ static int
 work_was_read_back(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
+	struct work *w = answered_work(r);
 	struct packet_status status = {.code = STATUS_EOF};
 	const unsigned char *p = NULL;
 	size_t n = 0;
@@ -332,15 +341,8 @@ static int
 work_closed(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
-	struct packet_status status;
-
 	(void)s;
-	if (packet_get_status(a, &status, e) < 0)
-		return -1;
-	if (status.code != STATUS_OK)
-		fail_by_status(w, &status, "close");
-	return 0;
+	return worked(r, "close", a, e);
 }
 
 /* The reason of a write's failure, where it is that there is no room. */
@@ -348,7 +350,7 @@ static int
 work_room_told(struct sftp *s, const struct sftp_request *r,
     struct packet *a, struct err *e)
 {
-	struct work *w = work_of(r);
+	struct work *w = answered_work(r);
 	uint64_t block, available;
 
 	(void)s;
@@ -427,8 +429,8 @@ ask_piece(struct sftp *s, struct work *w,
 	r->i = w->next++;
 	r->reading = n;
 	sftp_add_handle(s, &w->handle);
-	packet_u64(sftp_out(s), piece_offset(w, r->i));
-	packet_u32(sftp_out(s), (uint32_t)n);
+	be64_add(sftp_out(s), piece_offset(w, r->i));
+	be32_add(sftp_out(s), (uint32_t)n);
 	return sftp_send(s, r, NULL, 0, e) < 0 ? -1 : 1;
 }
 
@@ -447,8 +449,8 @@ send_piece(struct sftp *s, struct work *w, struct err *e)
 	r->i = w->next++;
 	r->writing = n;
 	sftp_add_handle(s, &w->handle);
-	packet_u64(sftp_out(s), piece_offset(w, r->i));
-	packet_u32(sftp_out(s), (uint32_t)n);
+	be64_add(sftp_out(s), piece_offset(w, r->i));
+	be32_add(sftp_out(s), (uint32_t)n);
 	w->pieces[r->i] = PIECE_WRITTEN;
 	w->job->sent += n;
 	return sftp_send(s, r, data, n, e) < 0 ? -1 : 1;
@@ -535,8 +537,8 @@ step_cut(struct sftp *s, struct work *w, struct err *e)
 		return 1;
 	r = begin(s, w, PACKET_FSETSTAT, work_was_cut);
 	sftp_add_handle(s, &w->handle);
-	packet_u32(sftp_out(s), PACKET_HAS_SIZE);
-	packet_u64(sftp_out(s), w->job->size);
+	be32_add(sftp_out(s), PACKET_HAS_SIZE);
+	be64_add(sftp_out(s), w->job->size);
 	return sftp_send(s, r, NULL, 0, e) < 0 ? -1 : 1;
 }
 

@@ -76,7 +76,7 @@ sftp_begin(struct sftp *s, enum packet_type type)
 	*r = (struct sftp_request){.id = s->serial++ * SFTP_IN_FLIGHT + i,
 	    .is_used = true};
 	s->begun = packet_begin(&s->out, type);
-	packet_u32(&s->out, r->id);
+	be32_add(&s->out, r->id);
 	return r;
 }
 
@@ -256,9 +256,9 @@ void
 sftp_add_open(struct sftp *s, const char *path, uint32_t flags)
 {
 	packet_string(&s->out, path);
-	packet_u32(&s->out, flags);
-	packet_u32(&s->out, PACKET_HAS_MODE);
-	packet_u32(&s->out, 0644);
+	be32_add(&s->out, flags);
+	be32_add(&s->out, PACKET_HAS_MODE);
+	be32_add(&s->out, 0644);
 }
 
 int
@@ -467,7 +467,7 @@ greet(struct sftp *s, struct err *e)
 	ssize_t n;
 
 	s->begun = packet_begin(&s->out, PACKET_INIT);
-	packet_u32(&s->out, VERSION_SPOKEN);
+	be32_add(&s->out, VERSION_SPOKEN);
 	packet_end(&s->out, s->begun, 0);
 	if (flush(s, e) < 0)
 		return -1;

@@ -54,7 +54,7 @@ say_hello(struct server *v)
 	    "limits@openssh.com", "1", "statvfs@openssh.com", "2"};
 	size_t i, begin = packet_begin(&v->answers, PACKET_VERSION);
 
-	packet_u32(&v->answers, 3);
+	be32_add(&v->answers, 3);
 	for (i = 0; i < 6; i++)
 		packet_string(&v->answers, words[i]);
 	packet_end(&v->answers, begin, 0);
@@ -75,7 +75,7 @@ answer(struct server *v)
 	v->n -= 3;
 	if (n > v->n)
 		n = v->n;
-	packet_u32(&v->answers, v->ids[which]);
+	be32_add(&v->answers, v->ids[which]);
 	buf_add(&v->answers, v->p, n);
 	packet_end(&v->answers, begin, 0);
 	v->p += n;

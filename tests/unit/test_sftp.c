@@ -982,14 +982,14 @@ begin_answer(struct buf *b, enum packet_type type, uint32_t id)
 {
 	b->n = 0;
 	packet_begin(b, type);
-	packet_u32(b, id);
+	be32_add(b, id);
 }
 
 static void
 answer_status(struct buf *b, uint32_t id, uint32_t code, const char *words)
 {
 	begin_answer(b, PACKET_STATUS, id);
-	packet_u32(b, code);
+	be32_add(b, code);
 	packet_string(b, words);
 	packet_string(b, "en");
 }
@@ -999,7 +999,7 @@ answer_hello(struct buf *b)
 {
 	b->n = 0;
 	packet_begin(b, PACKET_VERSION);
-	packet_u32(b, 3);
+	be32_add(b, 3);
 	packet_string(b, "unknown@example.org");
 	packet_string(b, "");
 	packet_string(b, "fsync@openssh.com");
@@ -1021,11 +1021,11 @@ answer_names(struct fake *f, struct buf *b, uint32_t id)
 		return;
 	}
 	begin_answer(b, PACKET_NAME, id);
-	packet_u32(b, COUNT(names));
+	be32_add(b, COUNT(names));
 	for (i = 0; i < COUNT(names); i++) {
 		packet_string(b, names[i]);
 		packet_string(b, "-rw-r--r--");
-		packet_u32(b, 0);
+		be32_add(b, 0);
 	}
 }
 
@@ -1033,14 +1033,14 @@ static void
 answer_attributes(struct fake *f, struct buf *b, uint32_t id)
 {
 	begin_answer(b, PACKET_ATTRS, id);
-	packet_u32(b, PACKET_HAS_SIZE | PACKET_HAS_OWNER | PACKET_HAS_MODE |
+	be32_add(b, PACKET_HAS_SIZE | PACKET_HAS_OWNER | PACKET_HAS_MODE |
 	    PACKET_HAS_TIMES | PACKET_HAS_MORE);
-	packet_u64(b, f->file.n);
-	packet_u64(b, 0);
-	packet_u32(b, S_IFREG | 0644);
-	packet_u32(b, 1);
-	packet_u32(b, 4000000000u);
-	packet_u32(b, 1);
+	be64_add(b, f->file.n);
+	be64_add(b, 0);
+	be32_add(b, S_IFREG | 0644);
+	be32_add(b, 1);
+	be32_add(b, 4000000000u);
+	be32_add(b, 1);
 	packet_string(b, "a");
 	packet_string(b, "b");
 }
@@ -1085,14 +1085,14 @@ answer_extended(struct buf *b, uint32_t id, struct packet *a)
 
 	if (n == 18 && memcmp(name, "limits@openssh.com", n) == 0) {
 		begin_answer(b, PACKET_EXTENDED_REPLY, id);
-		packet_u64(b, 0);
-		packet_u64(b, 8192);
-		packet_u64(b, 8192);
-		packet_u64(b, 7);
+		be64_add(b, 0);
+		be64_add(b, 8192);
+		be64_add(b, 8192);
+		be64_add(b, 7);
 	} else if (n == 19 && memcmp(name, "statvfs@openssh.com", n) == 0) {
 		begin_answer(b, PACKET_EXTENDED_REPLY, id);
 		for (i = 0; i < 11; i++)
-			packet_u64(b, 1000);
+			be64_add(b, 1000);
 	} else {
 		answer_status(b, id, STATUS_OK, "");
 	}
@@ -1453,7 +1453,7 @@ no_data(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_DATA, id);
-	packet_u32(b, 0);
+	be32_add(b, 0);
 	packet_end(b, 0, 0);
 }
 
@@ -1463,7 +1463,7 @@ data_beyond(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_DATA, id);
-	packet_u32(b, 8192);
+	be32_add(b, 8192);
 	buf_str(b, "a few");
 	packet_end(b, 0, 0);
 }
@@ -1473,7 +1473,7 @@ data_far_beyond(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_DATA, id);
-	packet_u32(b, UINT32_MAX);
+	be32_add(b, UINT32_MAX);
 	packet_end(b, 0, 0);
 }
 
@@ -1517,7 +1517,7 @@ no_handle(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_HANDLE, id);
-	packet_u32(b, 0);
+	be32_add(b, 0);
 	packet_end(b, 0, 0);
 }
 
@@ -1526,8 +1526,8 @@ unknown_flags(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_ATTRS, id);
-	packet_u32(b, 0x40000001);
-	packet_u64(b, 1);
+	be32_add(b, 0x40000001);
+	be64_add(b, 1);
 	packet_end(b, 0, 0);
 }
 
@@ -1536,9 +1536,9 @@ many_extended(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_ATTRS, id);
-	packet_u32(b, PACKET_HAS_SIZE | PACKET_HAS_MORE);
-	packet_u64(b, 1);
-	packet_u32(b, UINT32_MAX);
+	be32_add(b, PACKET_HAS_SIZE | PACKET_HAS_MORE);
+	be64_add(b, 1);
+	be32_add(b, UINT32_MAX);
 	packet_end(b, 0, 0);
 }
 
@@ -1547,7 +1547,7 @@ no_size(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_ATTRS, id);
-	packet_u32(b, 0);
+	be32_add(b, 0);
 	packet_end(b, 0, 0);
 }
 
@@ -1556,10 +1556,10 @@ one_name(struct buf *b, uint32_t id, uint32_t count, const char *name,
     size_t n)
 {
 	begin_answer(b, PACKET_NAME, id);
-	packet_u32(b, count);
+	be32_add(b, count);
 	packet_bytes(b, name, n);
 	packet_string(b, "");
-	packet_u32(b, 0);
+	be32_add(b, 0);
 	packet_end(b, 0, 0);
 }
 
@@ -1568,7 +1568,7 @@ no_names(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_NAME, id);
-	packet_u32(b, 0);
+	be32_add(b, 0);
 	packet_end(b, 0, 0);
 }
 
@@ -1656,10 +1656,10 @@ tiny_limits(struct fake *f, struct buf *b, uint32_t id)
 {
 	(void)f;
 	begin_answer(b, PACKET_EXTENDED_REPLY, id);
-	packet_u64(b, 1500);
-	packet_u64(b, 1500);
-	packet_u64(b, 1);
-	packet_u64(b, 1);
+	be64_add(b, 1500);
+	be64_add(b, 1500);
+	be64_add(b, 1);
+	be64_add(b, 1);
 	packet_end(b, 0, 0);
 }
 
