@@ -64,19 +64,21 @@ open_replaced(const struct site *s, struct undo *undo, struct err *e)
 {
 	int i;
 
-	for (i = 1; undo->replaced < 0 && i < 1000; i++) {
+	if (undo->replaced >= 0)
+		return 0;
+	for (i = 1; i < 1000; i++) {
 		snprintf(undo->replaced_name, sizeof(undo->replaced_name),
 		    SITE_REPLACED "%d", i);
-		if (mkdirat(s->releases, undo->replaced_name, 0755) == 0)
+		if (mkdirat(s->releases, undo->replaced_name, 0755) == 0) {
 			undo->replaced = fs_open_subdir(s->releases,
 			    undo->replaced_name, e);
-		else if (errno != EEXIST)
+			return undo->replaced < 0 ? -1 : 0;
+		}
+		if (errno != EEXIST)
 			break;
 	}
-	if (undo->replaced < 0)
-		return err_sys(e, "make directory '" SITE_RELEASES "/%s'",
-		    undo->replaced_name);
-	return 0;
+	return err_sys(e, "make directory '" SITE_RELEASES "/%s'",
+	    undo->replaced_name);
 }
 
 /*
@@ -116,9 +118,9 @@ place_link(const struct site *s, const char *name, struct undo *undo,
 	if (fs_exists(s->root, name)) {
 		status = exchange(s, name, target, undo, e);
 	} else {
+		/* before: its failure may come after the link is there */
+		strv_add(&undo->made, name);
 		status = fs_swap_link(s->root, name, target, e);
-		if (status == 0)
-			strv_add(&undo->made, name);
 	}
 out:
 	free(target);
@@ -348,7 +350,11 @@ switch_to(struct site *s, const struct kept *k, struct err *e)
 		status = look(s, &k->manifest, e);
 	if (status < 0 && e->kind != ERR_SIGNAL) {
 		go_back(s, before, &undo);
-		err_wrap(e, "swapped back");
+		if (serial != before)
+			err_wrap(e, "swapped back");
+		else
+			err_wrap(e, "generation %" PRIu64 " stays live",
+			    serial);
 	} else {
 		settle(s, k, &names);
 	}

@@ -39,6 +39,14 @@ gpg_failed(struct err *e, gpgme_error_t code, const char *doing)
 	case GPG_ERR_EIO:
 		kind = ERR_IO;
 		break;
+	case GPG_ERR_EMFILE:
+	case GPG_ERR_ENFILE:
+	case GPG_ERR_ENOMEM:
+		kind = ERR_RESOURCE;
+		break;
+	case GPG_ERR_EAGAIN:
+		kind = ERR_AGAIN;
+		break;
 	case GPG_ERR_FULLY_CANCELED:
 		return cleanup_check(e) < 0 ? err_wrap(e, "%s", doing) :
 		    err_set(e, ERR_SIGNAL, "%s: interrupted", doing);

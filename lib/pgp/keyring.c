@@ -372,9 +372,11 @@ furnish(const char *home, bool has_secrets, int *lock, struct err *e)
 
 	if (dir < 0)
 		goto out;
-	*lock = openat(dir, "lock", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+	/* under this name it is held, or whoever made it is dead */
+	*lock = openat(dir, "lock.new", O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
 	    0600);
-	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0)
+	if (*lock < 0 || flock(*lock, LOCK_EX | LOCK_NB) < 0 ||
+	    renameat(dir, "lock.new", dir, "lock") < 0)
 		err_sys(e, "lock '%s'", home);
 	else if (fs_write(dir, "gpg.conf", conf, strlen(conf), 0600, e) == 0 &&
 	    fs_write(dir, "gpg-agent.conf", agent_conf, strlen(agent_conf),

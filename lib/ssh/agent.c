@@ -17,6 +17,7 @@
 
 #define MESSAGE_LIMIT ((size_t)256 << 10)
 #define KEYS_LIMIT 1024
+#define KEY_LIMIT ((size_t)32 << 10)	/* bytes of one that is offered */
 
 enum {
 	REQUEST_IDENTITIES = 11,
@@ -204,7 +205,7 @@ choose(struct agent *a, const struct string *keys, size_t n, bool are_wanted,
 	size_t i;
 
 	for (i = 0; i < n && a->n < max; i++)
-		if (keys[i].is_wanted == are_wanted)
+		if (keys[i].is_wanted == are_wanted && keys[i].n <= KEY_LIMIT)
 			buf_add(&a->keys[a->n++], keys[i].p, keys[i].n);
 }
 

@@ -141,7 +141,11 @@ run_wait(const char *const argv[], int seconds, struct buf *out,
 	close(ends[1]);
 	if (code != 0) {
 		close(ends[0]);
-		return err_set(e, ERR_UNAVAILABLE, "start '%s': %s", argv[0],
+		errno = code;
+		if (code == EMFILE || code == ENFILE || code == ENOMEM)
+			return err_sys(e, "start '%s'", argv[0]);
+		return err_set(e, code == EAGAIN ? ERR_AGAIN :
+		    ERR_UNAVAILABLE, "start '%s': %s", argv[0],
 		    strerror(code));
 	}
 	code = follow(argv[0], pid, ends[0], seconds, out, e);
