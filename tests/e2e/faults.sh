@@ -223,7 +223,7 @@ time.sleep(600)" >port &
     cmp inbox/LIVE/SHA256SUMS srv/SHA256SUMS || die "senders are told otherwise"
     must deploy verify
     # the next run looks
-    expect 75 'swapped back' deploy -o deploy.url=http://127.0.0.1:9 - <2.tar
+    expect 75 'generation 2 stays live' deploy -o deploy.url=http://127.0.0.1:9 - <2.tar
     must deploy - <2.tar
 }
 
