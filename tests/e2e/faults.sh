@@ -2,6 +2,7 @@
 # Every kind of end: killed at any moment, disk full, lock held, interrupted.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/killed.sh"
 . "$(dirname "$0")/rpms.sh"
 
 # The store holds just the objects that its generations list.
@@ -24,7 +25,6 @@ test_build_killed_at_twenty_moments() {
     publish v0.3.4 p
     cp srv/apt/dists/stable/InRelease live
     cp -a state base
-    need_strace
     local i n at made=0 build
     build=("$BUILD/bin/distribute-packages" -c conf build -r v0.3.5 --from q)
     calls_of "${build[@]}"
@@ -62,7 +62,6 @@ test_deploy_killed_at_twenty_moments() {
     cp -a srv base
     web_start "$T/srv"
     apt_root r "$WEB"
-    need_strace
     local i n at deploy=("$BUILD/bin/deploy-repo" -c conf -)
     calls_of "${deploy[@]}" <2.tar
     n=${#MOMENTS[@]}
@@ -96,7 +95,6 @@ test_conversion_killed_at_ten_moments() {
     make_release p 0.3.4
     must dist build -r v0.3.4 --from p
     must dist export; mv out 1.tar
-    need_strace
     local i n at deploy=("$BUILD/bin/deploy-repo" -c conf -)
     old_srv
     calls_of "${deploy[@]}" <1.tar

@@ -7,24 +7,11 @@
 # that had served, one that `send` took for another.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/killed.sh"
 . "$(dirname "$0")/rpms.sh"
 . "$(dirname "$0")/sshd.sh"
 
-CALLS='unlinkat renameat renameat2 linkat fsync syncfs'
-
-# killed CALL N ARG...: deploy-repo, killed as it makes this call for the Nth
-# time; false if it does not. Only renameat is the other threads', too.
-killed() {
-    local call=$1 n=$2 threads=()
-    shift 2
-    [ "$call" != renameat ] || threads=(-f)
-    {
-        ASAN_OPTIONS=detect_leaks=0 strace "${threads[@]}" -qqq -o calls \
-            -e trace="$call" -e inject="$call:signal=SIGKILL:when=$n" \
-            "$BUILD/bin/deploy-repo" -c "$T/conf" "$@" >out 2>err
-    } 2>killed
-    [ $? = 137 ]
-}
+COUNTED=' unlinkat renameat renameat2 linkat fsync syncfs '
 
 live() { readlink srv/.releases/current; }
 dist_of() { dist -o "repository.state=$T/state.$1" "${@:2}"; }
@@ -33,12 +20,9 @@ dist_of() { dist -o "repository.state=$T/state.$1" "${@:2}"; }
 # small, each exported and as the state in which it is the newest.
 prepare() {
     local i
-    command -v strace >/dev/null || { echo '# skip strace is not installed'; exit 0; }
     sshd_start repo-server
     sshd_conf repo-server
     sed -i "s|^inbox = $T/inbox|inbox = $SSHD_INBOX|" conf
-    strace -o calls -e trace=fsync true 2>/dev/null ||
-        { echo '# skip strace may not trace'; exit 0; }
     web_for_rpms
     for i in 1 2 3 4 5; do
         make_deb p veilid-cli 0.$i amd64
@@ -130,29 +114,28 @@ all_is_well() {
 # killed_at_every_call NEWEST ARG...: deploy-repo ARG..., which is about the
 # generation NEWEST, once for each call.
 killed_at_every_call() {
-    local newest=$1 call n how total=0 states=0 bad=()
+    local newest=$1 n how states=0 bad=()
     shift
     keep_as_it_is
-    for call in $CALLS; do
-        for ((n = 1; ; n++)); do
-            put_back
-            killed "$call" $n "$@" || break
-            total=$((total + 1))
-            is_new everything || continue
-            states=$((states + 1))
-            how=tar
-            ! is_new what_a_sender_sees || how=sent
-            (
-                ! is_new what_is_public || clients_are_content
-                all_is_well "$newest" $how
-            ) || bad+=("$call $n")
-        done
-        grep -q error err && die "not killed, but: $(cat err)"
+    for ((n = 0; ; n++)); do
+        put_back
+        is_killed_at $n "$BUILD/bin/deploy-repo" -c "$T/conf" "$@" || break
+        is_new everything || continue
+        states=$((states + 1))
+        how=tar
+        ! is_new what_a_sender_sees || how=sent
+        tail -n 1 calls >call
+        (
+            ! is_new what_is_public || clients_are_content
+            all_is_well "$newest" $how
+        ) || bad+=("$n ($(cat call))")
     done
+    grep -q error killed.err && die "not killed, but: $(cat killed.err)"
+    [ "$(wc -l <calls)" -le "$n" ] || die "call $n did not end it"
     [ ${#bad[@]} = 0 ] ||
-        die "${#bad[@]} of $total, in $states states: ${bad[*]}"
-    [ $total -ge "$AT_LEAST" ] || die "killed only $total times"
-    echo "killed $total times, $states states" >&2
+        die "${#bad[@]} of $n, in $states states: ${bad[*]}"
+    [ "$n" -ge "$AT_LEAST" ] || die "killed only $n times"
+    echo "killed $n times, $states states" >&2
 }
 
 # deployed SERIAL...: one after the other, from a tar.

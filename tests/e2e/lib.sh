@@ -21,6 +21,9 @@ unset CI_COMMIT_TAG CI_PIPELINE_CREATED_AT CI_PROJECT_DIR GITLAB_CI IS_NIGHTLY \
     SOURCE_DATE_EPOCH VEILID_CICD_CONF GNUPGHOME XDG_RUNTIME_DIR \
     http_proxy https_proxy
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive
+# Debian's programs: in front of them there may be others, or shims, by which
+# each start of python3 takes ten times as long.
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LSAN_OPTIONS="suppressions=$ROOT/tests/lsan.supp:print_suppressions=0"
 # shellcheck source=tests/e2e/begin.sh
 . "$ROOT/tests/e2e/begin.sh"
@@ -67,33 +70,6 @@ hears() {
     [ "$(readlink "/proc/$2/exe")" != "$(readlink /proc/$$/exe)" ] || return 1
     caught=$(sed -n 's/^SigCgt:\s*/0x/p' "/proc/$2/status") &&
         [ $(((caught >> ($(kill -l "$1") - 1)) & 1)) = 1 ]
-}
-
-# The calls by which a disk is changed. calls_of COMMAND...: sets MOMENTS, those that
-# it makes, each with its number among its kind, which is what strace counts;
-# killed_at N COMMAND...: SIGKILL when it makes number N (from 0) of MOMENTS.
-DISK=mkdirat,renameat,renameat2,unlinkat,linkat,symlinkat,ftruncate,fchmod,fchmodat
-DISK=$DISK,utimensat,fsync,fdatasync,syncfs
-calls_of() {
-    ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -e signal=none -o "$T/calls" \
-        -e "trace=$DISK" "$@" >/dev/null 2>&1
-    # of the process that makes most of them, which is the command's own
-    mapfile -t MOMENTS < <(awk '!/resumed>/ { n[$1]++; line[NR] = $0 }
-        END { main = ""; for (p in n) if (n[p] > n[main]) main = p
-            for (i = 1; i <= NR; i++) { split(line[i], word, /[ (]+/)
-                if (word[1] == main) print word[2], ++kind[word[2]] } }' "$T/calls")
-    [ ${#MOMENTS[@]} -gt 0 ] || die "no calls: $*"
-}
-killed_at() {
-    local call=${MOMENTS[$1]}
-    shift
-    # in a subshell: bash tells of who is killed
-    (ASAN_OPTIONS=detect_leaks=0 strace -f -qqq -e signal=none -o "$T/calls" \
-        -e "trace=$DISK" -e "inject=${call% *}:signal=KILL:when=${call#* }" "$@" >/dev/null 2>&1
-        [ $? = 137 ]) 2>/dev/null || die "not killed at the call $call: $*"
-}
-need_strace() {
-    command -v strace >/dev/null || { echo '# skip strace is not installed'; exit 0; }
 }
 
 # PARALLEL, where it is set before: so many tests at once, for those that wait

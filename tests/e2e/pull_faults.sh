@@ -4,6 +4,7 @@
 # that is not what its name says, and the next run completes.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/killed.sh"
 
 # A release is public at $WEB, a second one is built; the state is in lost/.
 prepare() {
@@ -134,7 +135,6 @@ test_full_disk() {
 # generation or the whole one, and the next run completes.
 test_killed_at_every_step() {
     local n pull=("$BUILD/bin/distribute-packages" -c conf pull)
-    need_strace
     prepare
     mv state lost
     calls_of "${pull[@]}"

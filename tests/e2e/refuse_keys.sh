@@ -3,6 +3,7 @@
 # and no kind of end leaves a secret behind.
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/killed.sh"
 
 # refused STATUS REGEX KIND
 refused() {
@@ -116,7 +117,6 @@ test_no_secret_on_any_disk() {
     ! grep -rqF "$needle" state home out err || die "the key was written"
     mv key.away key
     local i n
-    need_strace
     calls_of "$BUILD/bin/distribute-packages" -c conf refresh
     n=${#MOMENTS[@]}
     for i in 0 1 2 3 4 5; do

@@ -8,7 +8,6 @@
 . "$(dirname "$0")/../world/registries.sh"
 
 PIPELINE=$ROOT/.gitlab-ci.yml
-PATH=/usr/sbin:/usr/bin:/sbin:/bin
 
 # ----------------------------------------------------------------- helpers
 

@@ -89,7 +89,9 @@ pipeline() {
         >"$PROJECT/.gitlab-ci-local.yml"
     # each pipeline begins in fresh checkouts
     rm -rf "$PROJECT/.gitlab-ci-local"
-    gitlab_jobs "${how[@]}"
+    [ "$W/gitlab/jobs.$path" -nt "$PROJECT/.gitlab-ci.yml" ] ||
+        gitlab_jobs "$path" "${how[@]}"
+    cp "$W/gitlab/jobs.$path" "$W/gitlab/jobs"
     gitlab "${how[@]}" --force-shell-executor --shell-isolation \
         --no-artifacts-to-source "$@" >"$W/gitlab/log" 2>&1
 }
@@ -105,12 +107,15 @@ gitlab() {
         --file .gitlab-ci-local.yml --no-json-schema-validation "$@"
 }
 
-# "job tag": who takes which; and how often an exit status of 75 is tried again.
+# gitlab_jobs PATH OPTION...: "job tag": who takes which; and how often an exit
+# status of 75 is tried again.
 gitlab_jobs() {
+    local path=$1
+    shift
     gitlab --preview "$@" 2>"$W/gitlab/preview.err" | awk '
         /^[^ #]/ { job = $1; sub(/:$/, "", job) }
         /^  [a-z_]+:/ { part = $1 }
-        part == "tags:" && /^    - / { print job, $2 }' >"$W/gitlab/jobs"
+        part == "tags:" && /^    - / { print job, $2 }' >"$W/gitlab/jobs.$path"
     awk '/^[^ #]/ { part = $1 }
         part == "default:" && $1 == "max:" { max = $2 }
         part == "default:" && /exit_codes: \[75\]/ { print max }' \

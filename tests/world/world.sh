@@ -44,7 +44,6 @@ world_begin() {
         WORLD=loopback
         world_begin_loopback
     fi
-    PATH=$PATH:/usr/sbin:/sbin
 }
 
 # A chroot of sshd must lie beneath directories that root alone can change.
