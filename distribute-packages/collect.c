@@ -32,6 +32,7 @@ struct file {
 struct collecting {
 	const struct collect_options *options;
 	struct strv allowed;	/* names and patterns */
+	struct strv essential;	/* the same */
 	struct strv published;	/* drops that generations were made of */
 	bool is_published;	/* one of them served for this release */
 	struct place *places;
@@ -168,8 +169,11 @@ find_in_directory(struct collecting *c, const char *path, struct err *e)
 	status = fs_list(dir, &names, e);
 	for (i = 0; i < names.n && status == 0; i++) {
 		if (!path_ends_with(names.v[i], ".deb") &&
-		    !path_ends_with(names.v[i], ".rpm"))
+		    !path_ends_with(names.v[i], ".rpm")) {
+			log_notice("%s/%s: ignored, since it is neither a .deb "
+			    "nor an .rpm", path, names.v[i]);
 			continue;
+		}
 		if (fstatat(dir, names.v[i], &st, 0) < 0)
 			st.st_size = 0;
 		add_file(c, names.v[i], (uint64_t)st.st_size);
@@ -189,7 +193,7 @@ static int
 judge(const struct collecting *c, const struct place *place,
     const struct package_claim *x, struct err *e)
 {
-	if (package_judge(x, &c->allowed, c->options->release,
+	if (package_judge(x, &c->allowed, &c->essential, c->options->release,
 	    place->is_drop ? &place->build : NULL, e) < 0)
 		return -1;
 	if (x->architecture != NULL &&
@@ -226,6 +230,7 @@ read_deb(const struct collecting *c, const struct place *place, int fd,
 	if (status == 0) {
 		claim.name = d->package;
 		claim.version = d->version;
+		claim.essential = d->essential;
 		claim.architecture = strcmp(d->architecture, "all") == 0 ?
 		    NULL : d->architecture;
 		if (check_digest(place, name, d->digest.sha256, e) < 0 ||
@@ -454,6 +459,7 @@ collecting_clear(struct collecting *c)
 	free(c->places);
 	free(c->files);
 	strv_clear(&c->allowed);
+	strv_clear(&c->essential);
 	strv_clear(&c->published);
 }
 
@@ -501,6 +507,7 @@ collection_read(struct collection *result, const struct collect_options *o,
 
 	conf_list(o->p->conf, "release", "builds", &builds);
 	conf_list(o->p->conf, "release", "packages", &c.allowed);
+	conf_list(o->p->conf, "release", "allow-essential", &c.essential);
 	status = find_files(&c, &builds, e);
 	if (status == 0 && c.n_files == 0 && !c.is_published)
 		status = err_set(e, ERR_MISSING, "no package of release %s",

@@ -262,7 +262,7 @@ judge(struct packages *c, struct err *e)
 	for (i = 0; i < c->n; i++) {
 		one = (struct err)ERR_INIT;
 		if (package_judge(&c->v[i].package.claim, &c->allowed,
-		    c->release, &build, &one) == 0)
+		    &c->essential, c->release, &build, &one) == 0)
 			continue;
 		err_wrap(&one, "'%s'", c->v[i].path);
 		tally_add(&failed, &one);
@@ -311,6 +311,7 @@ packages_read(struct packages *c, const struct conf *conf, char **args,
 {
 	*c = (struct packages){.conf = conf};
 	conf_list(conf, "release", "packages", &c->allowed);
+	conf_list(conf, "release", "allow-essential", &c->essential);
 	if (build != NULL)
 		snprintf(c->build, sizeof(c->build), "%s", build);
 	if (release_find(release, c->release, e) < 0 ||
@@ -331,5 +332,6 @@ packages_clear(struct packages *c)
 	}
 	free(c->v);
 	strv_clear(&c->allowed);
+	strv_clear(&c->essential);
 	*c = (struct packages){.conf = NULL};
 }

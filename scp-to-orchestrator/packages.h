@@ -24,6 +24,7 @@ struct found {
 struct packages {
 	const struct conf *conf;
 	struct strv allowed;
+	struct strv essential;	/* [release] allow-essential */
 	char release[RELEASE_SIZE];
 	char build[BUILD_NAME];	/* "": not said yet */
 	struct found *v;	/* sorted by name */

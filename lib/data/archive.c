@@ -129,7 +129,8 @@ unpack_next(struct unpack *u, struct member *m, struct err *e)
 	m->size = (uint64_t)archive_entry_size(entry);
 	m->type = MEMBER_OTHER;
 	m->hard_link = archive_entry_hardlink(entry);
-	m->is_symbolic_link = archive_entry_filetype(entry) == AE_IFLNK;
+	m->symbolic_link = archive_entry_filetype(entry) == AE_IFLNK ?
+	    archive_entry_symlink(entry) : NULL;
 	if (m->hard_link != NULL)
 		return 1;
 	if (archive_entry_filetype(entry) == AE_IFREG)

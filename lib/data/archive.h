@@ -46,7 +46,7 @@ struct member {
 	uint64_t size;
 	enum member_type type;
 	const char *hard_link;	/* the name that it is one to, or NULL */
-	bool is_symbolic_link;
+	const char *symbolic_link;	/* the same */
 };
 
 /*

@@ -58,7 +58,7 @@ check_member(const struct member *m, struct err *e)
 		return err_set(e, ERR_DATA, "'%s' is a link to '%s', which is "
 		    "not a path below the root", m->path, m->hard_link);
 	if (m->type == MEMBER_OTHER && m->hard_link == NULL &&
-	    !m->is_symbolic_link)
+	    m->symbolic_link == NULL)
 		return err_set(e, ERR_DATA, "'%s' is not a file, directory or "
 		    "link", m->path);
 	return 0;

@@ -10,6 +10,7 @@
 #include "lib/data/contents.h"
 #include "lib/data/inflate.h"
 #include "lib/deb/control.h"
+#include "lib/deb/relation.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 
@@ -17,20 +18,40 @@
 #define AR_MAGIC 8	/* "!<arch>\n" */
 #define AR_HEADER 60
 #define FIELDS_LIMIT 256	/* of a control file */
+#define LINKS_LIMIT 32	/* among its scripts, of which dpkg knows five */
 
 /* ------------------------------------------- the text of a control file */
 
-/*
- * What apt reads of a package's place and hashes: an index adds them, a
- * package that brings its own would speak for another file.
- */
-static const char *const index_fields[] = {
-	"Filename", "Size", "MD5sum", "SHA1", "SHA256", "SHA512", "Hash",
-};
+static bool
+is_crlf(const char *p, const char *end)
+{
+	return end - p > 1 && p[0] == '\r' && p[1] == '\n';
+}
+
+/* dpkg reads neither what has no end nor a line that only looks empty. */
+static int
+check_lines(const char *text, size_t n, struct err *e)
+{
+	bool is_blank = false;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (text[i] == '\n' && is_blank)
+			return err_set(e, ERR_DATA, "control file has a line "
+			    "of blanks alone: write ' .'");
+		is_blank = (text[i] == ' ' || text[i] == '\t') &&
+		    (is_blank || i == 0 || text[i - 1] == '\n');
+	}
+	if (n > 0 && text[n - 1] != '\n')
+		return err_set(e, ERR_DATA, "control file has no newline at "
+		    "its end");
+	return 0;
+}
 
 static int
 check_text(const char *text, size_t n, struct err *e)
 {
+	const char *end = text + n;
 	size_t i;
 
 	while (n > 0 && text[n - 1] == '\n')
@@ -40,7 +61,9 @@ check_text(const char *text, size_t n, struct err *e)
 
 		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
 			return err_set(e, ERR_DATA, "control file has a "
-			    "control character (byte %zu is 0x%02x)", i, c);
+			    "control character (byte %zu is 0x%02x)%s", i, c,
+			    is_crlf(text + i, end) ? ": lines end in CR LF, as on "
+			    "Windows" : "");
 		/* apt ends a stanza at an empty line, also in a value */
 		if (c == '\n' && i + 1 < n && text[i + 1] == '\n')
 			return err_set(e, ERR_DATA,
@@ -55,17 +78,26 @@ check_field(const struct field *seen, size_t n, const struct field *f,
 {
 	size_t i;
 
-	for (i = 0; i < COUNT(index_fields); i++)
-		if (field_is(f, index_fields[i]))
-			return err_set(e, ERR_DATA, "control file has the "
-			    "field %s, which belongs to an index",
-			    index_fields[i]);
 	for (i = 0; i < n; i++)
 		if (seen[i].name_n == f->name_n &&
 		    strncasecmp(seen[i].name, f->name, f->name_n) == 0)
 			return err_set(e, ERR_DATA, "control file has the "
 			    "field %.*s twice", (int)f->name_n, f->name);
-	return 0;
+	return field_judge(f, e);
+}
+
+/* Those that dpkg or apt will not let anybody remove. */
+static void
+keep_essential(const struct field *f, struct deb *d)
+{
+	static const char *const names[] = {
+		"Essential", "Protected", "Important",
+	};
+	size_t i;
+
+	for (i = 0; i < COUNT(names); i++)
+		if (field_is(f, names[i]) && field_says_yes(f))
+			d->essential = names[i];
 }
 
 static void
@@ -107,7 +139,7 @@ deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
 	size_t count = 0;
 	int status;
 
-	if (check_text(text, n, e) < 0)
+	if (check_text(text, n, e) < 0 || check_lines(text, n, e) < 0)
 		return -1;
 	while (p < end && *p == '\n')
 		p++;
@@ -125,6 +157,7 @@ deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
 		keep_value(f, "Package", &d->package);
 		keep_value(f, "Version", &d->version);
 		keep_value(f, "Architecture", &d->architecture);
+		keep_essential(f, d);
 		has_maintainer |= field_is(f, "Maintainer");
 		has_description |= field_is(f, "Description");
 	}
@@ -133,8 +166,6 @@ deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
 	if (check_values(d, has_maintainer, has_description, e) < 0)
 		return -1;
 	buf_add(&d->control, text, (size_t)(p - text));
-	if (d->control.p[d->control.n - 1] != '\n')
-		buf_str(&d->control, "\n");
 	return 0;
 }
 
@@ -247,13 +278,78 @@ read_control(struct unpack *tar, const struct member *m, struct buf *text,
 	return (int)n;
 }
 
+static const char *
+plain_name(const char *path)
+{
+	return strncmp(path, "./", 2) == 0 ? path + 2 : path;
+}
+
+/* What control.tar has beside "control", by plain names. */
+struct scripts {
+	struct strv files;
+	struct strv links;
+	struct strv targets;	/* of the links, in the same order */
+};
+
+static int
+add_script(struct scripts *s, const struct member *m, struct err *e)
+{
+	const char *name = plain_name(m->path);
+	const char *target = m->hard_link ? m->hard_link : m->symbolic_link;
+
+	if (m->type == MEMBER_FILE && path_is_name(name)) {
+		strv_add(&s->files, name);
+		return 0;
+	}
+	if (target == NULL || !path_is_name(name) ||
+	    strcmp(name, "control") == 0)
+		return err_set(e, ERR_DATA, "'%s' is not a plain file",
+		    m->path);
+	if (s->links.n == LINKS_LIMIT)
+		return err_set(e, ERR_DATA, "more than %d links", LINKS_LIMIT);
+	target = plain_name(target);
+	/* tar makes hard links as it goes */
+	if (m->hard_link != NULL && !strv_has(&s->files, target))
+		return err_set(e, ERR_DATA, "'%s' is a hard link, but not to a "
+		    "file before it", m->path);
+	strv_add(&s->links, name);
+	strv_add(&s->targets, target);
+	return 0;
+}
+
+/* Each leads to a script that is a file, and has its name alone. */
+static int
+check_links(const struct scripts *s, struct err *e)
+{
+	const char *name, *target;
+	size_t i, k;
+
+	for (i = 0; i < s->links.n; i++) {
+		name = s->links.v[i];
+		target = s->targets.v[i];
+		if (strcmp(target, "control") == 0 ||
+		    !strv_has(&s->files, target))
+			return err_set(e, ERR_DATA, "'%s' is a link, but not "
+			    "to a plain file beside it", name);
+		for (k = 0; k < i; k++)
+			if (strcmp(name, s->links.v[k]) == 0)
+				break;
+		if (k < i || strv_has(&s->files, name))
+			return err_set(e, ERR_DATA, "'%s' is there twice, once "
+			    "as a link", name);
+	}
+	return 0;
+}
+
 /*
  * dpkg extracts all members into one directory and then opens "control": a
  * name or a link that leads there by another way would show it another file
- * than us. So there are plain files by plain names, and nothing else.
+ * than us. So there are plain files by plain names, and links from one script
+ * to another, which dpkg takes as well.
  */
 static int
-find_control(struct unpack *tar, struct buf *text, struct err *e)
+read_scripts(struct unpack *tar, struct scripts *s, struct buf *text,
+    struct err *e)
 {
 	bool found = false;
 	struct member m;
@@ -261,15 +357,12 @@ find_control(struct unpack *tar, struct buf *text, struct err *e)
 	int status;
 
 	while ((status = unpack_next(tar, &m, e)) > 0) {
-		name = m.path;
-		if (strncmp(name, "./", 2) == 0)
-			name += 2;
+		name = plain_name(m.path);
 		if (m.type == MEMBER_DIR &&
 		    (name[0] == '\0' || strcmp(name, ".") == 0))
 			continue;
-		if (m.type != MEMBER_FILE || !path_is_name(name))
-			return err_set(e, ERR_DATA, "'%s' is not a plain file",
-			    m.path);
+		if (add_script(s, &m, e) < 0)
+			return -1;
 		if (strcmp(name, "control") != 0)
 			continue;
 		if (found)
@@ -280,6 +373,20 @@ find_control(struct unpack *tar, struct buf *text, struct err *e)
 	}
 	if (status == 0 && text->n == 0)
 		return err_set(e, ERR_DATA, "no control file");
+	return status;
+}
+
+static int
+find_control(struct unpack *tar, struct buf *text, struct err *e)
+{
+	struct scripts s = {STRV_INIT, STRV_INIT, STRV_INIT};
+	int status = read_scripts(tar, &s, text, e);
+
+	if (status == 0)
+		status = check_links(&s, e);
+	strv_clear(&s.files);
+	strv_clear(&s.links);
+	strv_clear(&s.targets);
 	return status;
 }
 

@@ -23,6 +23,7 @@ struct deb {
 	char *package;
 	char *version;
 	char *architecture;
+	const char *essential;	/* the field that makes it so, or NULL */
 	struct buf control;	/* the fields, each line ending in a newline */
 	struct digest digest;	/* of the whole file */
 };
@@ -43,8 +44,8 @@ int deb_read(int fd, const char *name, struct out *copy, struct deb *d,
 int deb_read_whole(int fd, const char *name, struct deb *d, struct err *e);
 
 /*
- * Checks the text of a control file: fields well formed, none twice, none of
- * those that an index adds, the mandatory ones there and valid. Fills in d.
+ * Checks the text of a control file: fields well formed, none twice, all right
+ * by lib/deb/relation.h, the mandatory ones there and valid. Fills in d.
  */
 int deb_parse_control(const char *text, size_t n, struct deb *d,
     struct err *e);

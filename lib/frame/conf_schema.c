@@ -7,6 +7,7 @@
 const struct conf_key conf_schema[] = {
 	{"release", "builds", CONF_LIST, "amd64-deb arm64-deb amd64-rpm", NULL},
 	{"release", "packages", CONF_LIST, "veilid-server veilid-cli", NULL},
+	{"release", "allow-essential", CONF_LIST, NULL, NULL},
 
 	{"suite NAME", "origin", CONF_TEXT, NULL, NULL},
 	{"suite NAME", "label", CONF_TEXT, NULL, NULL},

@@ -24,11 +24,17 @@ is_allowed(const struct strv *allowed, const char *name)
 
 int
 package_judge(const struct package_claim *claim, const struct strv *allowed,
-    const char *release, const struct build *build, struct err *e)
+    const struct strv *essential, const char *release,
+    const struct build *build, struct err *e)
 {
 	if (!is_allowed(allowed, claim->name))
 		return err_set(e, ERR_DATA, "package '%s' is not on the list "
 		    "[release] packages", claim->name);
+	if (claim->essential != NULL && !is_allowed(essential, claim->name))
+		return err_set(e, ERR_DATA, "field %s: 'yes' keeps users from "
+		    "removing package '%s': name it in [release] "
+		    "allow-essential if that is meant", claim->essential,
+		    claim->name);
 	if (build != NULL && build->format != claim->format)
 		return err_set(e, ERR_DATA, "it is a .%s, but the build is "
 		    "%s-%s", format_name(claim->format), build->architecture,
@@ -76,6 +82,7 @@ read_deb(int fd, const char *file, struct package *p, struct err *e)
 		set_claim(p, FORMAT_DEB, d.package, d.version,
 		    strcmp(d.architecture, "all") == 0 ? NULL :
 		    d.architecture);
+		p->claim.essential = d.essential;
 	}
 	deb_clear(&d);
 	return status;

@@ -17,6 +17,7 @@ struct package_claim {
 	const char *name;
 	const char *version;
 	const char *architecture;	/* Debian's name; NULL: all of them */
+	const char *essential;	/* a deb's field that makes it so, or NULL */
 };
 
 struct package {
@@ -34,13 +35,13 @@ int package_read(int fd, const char *file, struct package *p, struct err *e);
 void package_clear(struct package *p);
 
 /*
- * ERR_DATA unless the name is one of `allowed` (names and shell patterns), the
- * version belongs to the release, and, where build is not NULL, format and
+ * ERR_DATA unless the name is one of `allowed` (names and shell patterns), and of
+ * `essential` where users could not remove it, the version belongs to the release, and, where build is not NULL, format and
  * architecture are the build's.
  */
 int package_judge(const struct package_claim *claim,
-    const struct strv *allowed, const char *release,
-    const struct build *build, struct err *e);
+    const struct strv *allowed, const struct strv *essential,
+    const char *release, const struct build *build, struct err *e);
 
 /* The same as rpm says it, into Debian's name; NULL for noarch. ERR_DATA. */
 int package_rpm_architecture(const char *arch, const char **architecture,

@@ -718,6 +718,61 @@ refuses_control_that_is_no_file(void **state)
 	buf_clear(&ar);
 }
 
+/* dh_installdeb makes none, but tar does of scripts that are one file. */
+static void
+scripts_may_be_links_to_each_other(void **state)
+{
+	struct buf ar = BUF_INIT;
+
+	(void)state;
+	put_str("control", CONTROL);
+	run("echo '#!/bin/sh' >preinst && ln -f preinst postinst && "
+	    "ln -sf postinst prerm && ln -sf ./preinst postrm && "
+	    "tar -czf odd.tar.gz ./control ./preinst ./postinst ./prerm");
+	wrap_as(&ar, "control.tar.gz", "odd.tar.gz");
+	assert_refused(&ar, "'prerm' is a link, but not to a plain file");
+	run("tar -czf odd.tar.gz ./postrm ./control ./preinst ./postinst");
+	wrap_as(&ar, "control.tar.gz", "odd.tar.gz");
+	assert_accepted(&ar);
+	assert_true(dpkg_accepts(&ar));
+	buf_clear(&ar);
+}
+
+static void
+links_that_lead_elsewhere_are_refused(void **state)
+{
+	static const char *const targets[] = {
+		"/etc/passwd", "../x", "control", "./control", ".", "none",
+		"postrm", "preinst/", "\\",
+	};
+	struct buf ar = BUF_INIT;
+	char command[160];
+	size_t i;
+
+	(void)state;
+	put_str("control", CONTROL);
+	run("echo '#!/bin/sh' >preinst");
+	for (i = 0; i < COUNT(targets); i++) {
+		snprintf(command, sizeof(command), "ln -snf '%s' postrm && "
+		    "tar -czf odd.tar.gz ./control ./preinst ./postrm",
+		    targets[i]);
+		run(command);
+		wrap_as(&ar, "control.tar.gz", "odd.tar.gz");
+		assert_refused(&ar, "'");
+	}
+	/* tar would write through the one to the other */
+	run("ln -snf preinst postrm && tar -cf odd.tar control preinst "
+	    "postrm && rm postrm && echo >postrm && tar -rf odd.tar postrm "
+	    "&& gzip -f odd.tar");
+	wrap_as(&ar, "control.tar.gz", "odd.tar.gz");
+	assert_refused(&ar, "'postrm'");
+	run("ln -f control postrm && tar -czf odd.tar.gz control postrm && "
+	    "rm postrm");
+	wrap_as(&ar, "control.tar.gz", "odd.tar.gz");
+	assert_refused(&ar, "'postrm'");
+	buf_clear(&ar);
+}
+
 static void
 refuses_a_control_archive_without_control(void **state)
 {
@@ -767,6 +822,7 @@ one_mebibyte_of_control_is_the_limit(void **state)
 	while (text.n < DEB_CONTROL_LIMIT)
 		buf_str(&text, " x\n");
 	text.n = DEB_CONTROL_LIMIT;
+	memcpy(text.p + text.n - 3, " x\n", 3);
 	make(&ar, text.p, text.n);
 	assert_accepted(&ar);
 	buf_str(&text, "y");
@@ -964,7 +1020,7 @@ fields_stand_once(void **state)
 	assert_bad_control("Package: aa\npackage: aa\n" MOST
 	    "Description: d\n", "twice");
 	assert_bad_control("Package: aa\n" MOST "Description: d\n"
-	    "Depends: a\nX: y\nDEPENDS: b\n", "DEPENDS twice");
+	    "Depends: a\nX-Y: z\nDEPENDS: b\n", "DEPENDS twice");
 }
 
 static void
@@ -1000,10 +1056,32 @@ empty_lines_around_the_paragraph_are_dropped(void **state)
 	assert_ok(parse(text, sizeof(text) - 1, &d, &e), e);
 	assert_string_equal(buf_cstr(&d.control), CONTROL);
 	deb_clear(&d);
-	assert_ok(parse(unended, sizeof(unended) - 1, &d, &e), e);
-	assert_string_equal(buf_cstr(&d.control),
-	    "Package: aa\n" MOST "Description: d\n");
+	/* this is where dpkg stops */
+	assert_fails(parse(unended, sizeof(unended) - 1, &d, &e), e, ERR_DATA,
+	    "no newline at its end");
 	deb_clear(&d);
+}
+
+static void
+lines_of_blanks_are_refused(void **state)
+{
+	(void)state;
+	assert_bad_control("Package: aa\n" MOST "Description: d\n \n x\n",
+	    "a line of blanks alone");
+	assert_bad_control("Package: aa\n" MOST "Description: d\n x\n\t\n",
+	    "a line of blanks alone");
+	assert_bad_control(" \nPackage: aa\n" MOST "Description: d\n",
+	    "a line of blanks alone");
+}
+
+static void
+lines_of_windows_are_named(void **state)
+{
+	(void)state;
+	assert_bad_control("Package: aa\r\n" MOST "Description: d\n",
+	    "lines end in CR LF");
+	assert_bad_control("Package: aa\n" MOST "Description: d\r",
+	    "control character (byte");
 }
 
 /*
@@ -1227,6 +1305,8 @@ main(void)
 		cmocka_unit_test(refuses_an_empty_control_file_before_another),
 		cmocka_unit_test(refuses_control_under_another_spelling),
 		cmocka_unit_test(refuses_control_that_is_no_file),
+		cmocka_unit_test(scripts_may_be_links_to_each_other),
+		cmocka_unit_test(links_that_lead_elsewhere_are_refused),
 		cmocka_unit_test(refuses_a_control_archive_without_control),
 		cmocka_unit_test(control_after_other_files_is_found),
 		cmocka_unit_test(one_mebibyte_of_control_is_the_limit),
@@ -1239,6 +1319,8 @@ main(void)
 		cmocka_unit_test(fields_stand_once),
 		cmocka_unit_test(one_paragraph_only),
 		cmocka_unit_test(empty_lines_around_the_paragraph_are_dropped),
+		cmocka_unit_test(lines_of_blanks_are_refused),
+		cmocka_unit_test(lines_of_windows_are_named),
 		cmocka_unit_test(
 		    a_mebibyte_of_newlines_at_the_end_is_soon_read),
 		cmocka_unit_test(control_characters_are_refused),
