@@ -105,6 +105,7 @@ tests: all $(UNIT_TESTS) $(BUILD)/tests/clock.so
 check: deps
 ifeq ($(DEPS),yes)
 	@tests/deps.sh check pipeline
+	@tests/deps.sh debs $(BUILD)/debs
 endif
 	@$(MAKE) --no-print-directory $(JOBS) DEPS=no tests
 	@BUILD=$(BUILD) tests/run.sh '$(T)'

@@ -139,11 +139,12 @@ deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
 	size_t count = 0;
 	int status;
 
-	if (check_text(text, n, e) < 0 || check_lines(text, n, e) < 0)
-		return -1;
 	while (p < end && *p == '\n')
 		p++;
 	text = p;
+	n = (size_t)(end - p);
+	if (check_text(text, n, e) < 0 || check_lines(text, n, e) < 0)
+		return -1;
 	for (;;) {
 		f = &seen[count];
 		status = control_next(&p, end, f, e);
@@ -163,6 +164,11 @@ deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
 	}
 	if (status < 0)
 		return err_wrap(e, "control file");
+	/* dpkg looks for its value in what follows */
+	if (count > 0 && p == end && seen[count - 1].value_n == 0)
+		return err_set(e, ERR_DATA, "control file ends with the empty "
+		    "field %.*s", (int)seen[count - 1].name_n,
+		    seen[count - 1].name);
 	if (check_values(d, has_maintainer, has_description, e) < 0)
 		return -1;
 	buf_add(&d->control, text, (size_t)(p - text));

@@ -78,6 +78,16 @@ make_deb() {
     dpkg-deb --root-owner-group "-Z$2" -b "$tree" "$1" >/dev/null
 }
 
+seed_relation() {
+    printf '\0libc6:any (>= 2.34) | aa, bb (<< 1:1-1~x)' >"$1/depends"
+    printf '\1aa (<= 1), bb (=10)' >"$1/breaks"
+    printf '\2aa (= 1), bb' >"$1/provides"
+    printf '\4src (1:1-1)' >"$1/source"
+    printf '\5same' >"$1/multi-arch"
+    printf '\6yes' >"$1/essential"
+    printf '\7optional' >"$1/priority"
+}
+
 seed_deb() {
     local compression
     for compression in none gzip xz zstd; do

@@ -1075,6 +1075,16 @@ lines_of_blanks_are_refused(void **state)
 }
 
 static void
+the_last_field_is_not_empty(void **state)
+{
+	(void)state;
+	assert_bad_control("Package: aa\n" MOST "Description: \n",
+	    "ends with the empty field Description");
+	assert_bad_control("Package: aa\n" MOST "Description: d\nX-Y:\n",
+	    "ends with the empty field X-Y");
+}
+
+static void
 lines_of_windows_are_named(void **state)
 {
 	(void)state;
@@ -1320,6 +1330,7 @@ main(void)
 		cmocka_unit_test(one_paragraph_only),
 		cmocka_unit_test(empty_lines_around_the_paragraph_are_dropped),
 		cmocka_unit_test(lines_of_blanks_are_refused),
+		cmocka_unit_test(the_last_field_is_not_empty),
 		cmocka_unit_test(lines_of_windows_are_named),
 		cmocka_unit_test(
 		    a_mebibyte_of_newlines_at_the_end_is_soon_read),
