@@ -62,8 +62,8 @@ check_text(const char *text, size_t n, struct err *e)
 		if ((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
 			return err_set(e, ERR_DATA, "control file has a "
 			    "control character (byte %zu is 0x%02x)%s", i, c,
-			    is_crlf(text + i, end) ? ": lines end in CR LF, as on "
-			    "Windows" : "");
+			    is_crlf(text + i, end) ?
+			    ": lines end in CR LF, as on Windows" : "");
 		/* apt ends a stanza at an empty line, also in a value */
 		if (c == '\n' && i + 1 < n && text[i + 1] == '\n')
 			return err_set(e, ERR_DATA,

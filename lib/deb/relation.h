@@ -2,7 +2,7 @@
  * The values of fields that dpkg and apt look into: relations to other packages
  * (Debian Policy 7.1), versions, and the few words that a field may have. What
  * one of them would refuse is refused, since apt then reads no list at all:
- * dpkg's lib/dpkg/fields.c and version.c, apt's deblistparser.cc. 
+ * dpkg's lib/dpkg/fields.c and version.c, apt's deblistparser.cc.
  * tests/e2e/judge_debs.sh compares.
  */
 #ifndef LIB_DEB_RELATION_H

@@ -35,9 +35,10 @@ int package_read(int fd, const char *file, struct package *p, struct err *e);
 void package_clear(struct package *p);
 
 /*
- * ERR_DATA unless the name is one of `allowed` (names and shell patterns), and of
- * `essential` where users could not remove it, the version belongs to the release, and, where build is not NULL, format and
- * architecture are the build's.
+ * ERR_DATA unless the name is one of `allowed` (names and shell patterns), and
+ * of `essential` where users could not remove it, the version belongs to the
+ * release, and, where build is not NULL, format and architecture are the
+ * build's.
  */
 int package_judge(const struct package_claim *claim,
     const struct strv *allowed, const struct strv *essential,
