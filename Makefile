@@ -37,7 +37,8 @@ ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	-Wwrite-strings -Wvla -Wformat=2 -MMD -MP $(CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
-LDLIBS = -larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto
+LDLIBS = -larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto \
+	-lseccomp
 
 TOOLS = build-machine-ctl scp-to-orchestrator distribute-packages deploy-repo
 MANUALS = $(wildcard man/*.[0-9])

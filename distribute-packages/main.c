@@ -57,6 +57,7 @@ main(int argc, char **argv)
 		.verbs = verbs,
 		.without_verb = &build_and_send,
 		.writers = "build export pull refresh remove revert send",
+		.readers = "build",
 	};
 
 	return tool_main(&tool, argc, argv);

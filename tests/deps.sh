@@ -44,7 +44,7 @@ for group in "$@"; do
     case $group in
     build) set -- "$@" gcc libc6-dev make pkg-config libarchive-dev \
         libgpgme-dev libcurl4-openssl-dev libcjson-dev libinih-dev \
-        zlib1g-dev libssl-dev libssh-dev gnupg gpg gpg-agent ;;
+        zlib1g-dev libssl-dev libssh-dev libseccomp-dev gnupg gpg gpg-agent ;;
     # for the rehearsal, and for all the rest
     test) set -- "$@" apt gpgv nginx-light xz-utils curl util-linux procps \
         binutils ca-certificates mount rpm dnf zypper python3 python3-libcloud \

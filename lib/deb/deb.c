@@ -13,6 +13,7 @@
 #include "lib/deb/relation.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
+#include "lib/sys/reader.h"
 
 #define CHUNK ((size_t)128 << 10)
 #define AR_MAGIC 8	/* "!<arch>\n" */
@@ -177,30 +178,20 @@ deb_parse_control(const char *text, size_t n, struct deb *d, struct err *e)
 
 /* -------------------------------------------------- the control member */
 
-/* The file on disk; every byte that libarchive asks for passes here. */
-struct reader {
-	int fd;
-	char *chunk;
-	struct hash *hash;
-	struct out *copy;
+/* The file; every byte that libarchive asks for passes here. */
+struct file {
+	unpack_source *source;
+	void *arg;
 	uint64_t size;
 };
 
 static ssize_t
 read_file(void *arg, const void **chunk, struct err *e)
 {
-	struct reader *r = arg;
-	ssize_t n;
+	struct file *f = arg;
+	ssize_t n = f->source(f->arg, chunk, e);
 
-	n = io_read(r->fd, r->chunk, CHUNK, NULL, e);
-	if (n < 0)
-		return -1;
-	hash_add(r->hash, r->chunk, (size_t)n);
-	if (r->copy != NULL)
-		out_add(r->copy, r->chunk, (size_t)n);
-	r->size += (uint64_t)n;
-	log_progress_add((uint64_t)n);
-	*chunk = r->chunk;
+	f->size += n > 0 ? (uint64_t)n : 0;
 	return n;
 }
 
@@ -555,54 +546,96 @@ read_members(struct unpack *ar, bool is_whole, struct buf *text,
 	return status;
 }
 
+int
+deb_unpack(unpack_source *source, void *arg, bool is_whole, struct buf *text,
+    struct err *e)
+{
+	struct file f = {.source = source, .arg = arg};
+	struct unpack *ar = unpack_open(UNPACK_AR, UNPACK_PLAIN, read_file,
+	    &f);
+	const void *rest;
+	uint64_t end;
+	ssize_t n;
+	int status = read_members(ar, is_whole, text, &end, e);
+
+	unpack_close(ar);
+	if (status < 0)
+		return -1;
+	while ((n = read_file(&f, &rest, e)) > 0)
+		;
+	if (n == 0 && f.size != end)
+		return err_set(e, ERR_DATA, "the members end at byte %llu, "
+		    "the file at %llu", (unsigned long long)end,
+		    (unsigned long long)f.size);
+	return (int)n;
+}
+
+/* ----------------------------------------------------------- its reader */
+
+static int
+unpack_in_reader(uint32_t is_whole, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	int status = deb_unpack(reader_source, NULL, is_whole != 0, &text, e);
+
+	reader_say(text.p, text.n);
+	buf_clear(&text);
+	return status;
+}
+
+/* All bytes of the file, once. */
+static int
+feed_file(int fd, struct out *copy, struct reader *r, struct digest *d,
+    struct err *e)
+{
+	char *chunk = mem_alloc(CHUNK);
+	struct hash *h = hash_open();
+	int status = 0;
+	ssize_t n;
+
+	d->size = 0;
+	while ((n = io_read(fd, chunk, CHUNK, NULL, e)) > 0 && status == 0) {
+		hash_add(h, chunk, (size_t)n);
+		if (copy != NULL)
+			out_add(copy, chunk, (size_t)n);
+		d->size += (uint64_t)n;
+		log_progress_add((uint64_t)n);
+		status = reader_feed(r, chunk, (size_t)n, e);
+	}
+	hash_close(h, d->sha256);
+	free(chunk);
+	return n < 0 ? -1 : status;
+}
+
 static int
 read_package(int fd, const char *name, bool is_whole, struct out *copy,
     struct deb *d, struct err *e)
 {
-	struct reader r = {.fd = fd, .copy = copy};
+	struct reader *r = reader_open(unpack_in_reader, is_whole, e);
 	struct buf text = BUF_INIT;
-	struct unpack *ar;
-	const void *rest;
-	uint64_t end;
-	ssize_t n;
-	int status;
+	int status = -1;
 
-	r.chunk = mem_alloc(CHUNK);
-	r.hash = hash_open();
-	ar = unpack_open(UNPACK_AR, UNPACK_PLAIN, read_file, &r);
-	status = read_members(ar, is_whole, &text, &end, e);
-	unpack_close(ar);
-	if (status == 0) {
-		while ((n = read_file(&r, &rest, e)) > 0)
-			;
-		status = (int)n;
-	}
-	if (status == 0 && r.size != end)
-		status = err_set(e, ERR_DATA, "the members end at byte %llu, "
-		    "the file at %llu", (unsigned long long)end,
-		    (unsigned long long)r.size);
+	if (r != NULL && feed_file(fd, copy, r, &d->digest, e) == 0)
+		status = reader_answer(r, name, DEB_CONTROL_LIMIT, &text, e);
+	reader_close(r);
 	if (status == 0)
-		status = deb_parse_control(text.p, text.n, d, e);
-	d->digest.size = r.size;
-	hash_close(r.hash, status == 0 ? d->digest.sha256 : NULL);
-	free(r.chunk);
+		status = deb_parse_control(buf_cstr(&text), text.n, d, e);
 	buf_clear(&text);
-	if (status < 0)
-		err_wrap(e, "%s", name);
-	return status;
+	return status < 0 ? err_wrap(e, "%s", name) : 0;
 }
 
 int
 deb_read(int fd, const char *name, struct out *copy, struct deb *d,
     struct err *e)
 {
-	return read_package(fd, name, false, copy, d, e);
+	return read_package(fd, name, true, copy, d, e);
 }
 
 int
-deb_read_whole(int fd, const char *name, struct deb *d, struct err *e)
+deb_read_known(int fd, const char *name, struct out *copy, struct deb *d,
+    struct err *e)
 {
-	return read_package(fd, name, true, NULL, d, e);
+	return read_package(fd, name, false, copy, d, e);
 }
 
 char *

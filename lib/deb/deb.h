@@ -5,14 +5,16 @@
  *	if (deb_read(fd, "x.deb", copy, &d, e) < 0) ...
  *	deb_clear(&d);
  *
- * One pass: the file is read, hashed, looked into and, where a copy is asked
- * for, copied; what was checked is what was copied.
+ * One pass: the file is read, hashed and, where a copy is asked for, copied;
+ * the same bytes go to a reader (lib/sys/reader.h), which opens the package and
+ * says what its control file is. What was checked is what was copied.
  */
 #ifndef LIB_DEB_DEB_H
 #define LIB_DEB_DEB_H
 
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
+#include "lib/data/archive.h"
 #include "lib/data/hash.h"
 #include "lib/data/out.h"
 
@@ -32,16 +34,23 @@ struct deb {
 /*
  * Reads from the descriptor's position to its end; name is for messages.
  * Every byte goes to copy too, unless that is NULL; committing or discarding
- * it is left to the caller. ERR_DATA says what is wrong with the package.
+ * it is left to the caller. What the package installs is unpacked to its end,
+ * to nowhere. ERR_DATA says what is wrong with the package, or that its reader
+ * has died of it.
  */
 int deb_read(int fd, const char *name, struct out *copy, struct deb *d,
     struct err *e);
 
+/* The same, but what it installs is not looked at: that was done before. */
+int deb_read_known(int fd, const char *name, struct out *copy, struct deb *d,
+    struct err *e);
+
 /*
- * The same, and what it installs is unpacked to its end, to nowhere: slower,
- * and ERR_DATA also where lib/data/contents.h finds that damaged or unfit.
+ * What the reader does: from the source's bytes to the text of the control
+ * file, which is not judged yet. Not for the process that has the keys.
  */
-int deb_read_whole(int fd, const char *name, struct deb *d, struct err *e);
+int deb_unpack(unpack_source *source, void *arg, bool is_whole,
+    struct buf *text, struct err *e);
 
 /*
  * Checks the text of a control file: fields well formed, none twice, all right

@@ -14,6 +14,7 @@
 #include "lib/frame/nearest.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
+#include "lib/sys/reader.h"
 #include "lib/sys/sandbox.h"
 #include "lib/sys/secret.h"
 
@@ -301,21 +302,37 @@ level(void)
 	    common.verbosity == 1 ? LOG_DETAIL : LOG_NOTICE;
 }
 
-/* No verb can forget the sandbox: what the table does not say is denied. */
+static bool
+has_word(const char *words, const char *word)
+{
+	struct strv v = STRV_INIT;
+	bool found;
+
+	strv_split(&v, words != NULL ? words : "");
+	found = strv_has(&v, word);
+	strv_clear(&v);
+	return found;
+}
+
+/*
+ * No verb can forget the sandbox: what the table does not say is denied. And
+ * readers are there, or are not, before there is any secret.
+ */
 static int
 run_confined(const struct tool *tool, const struct tool_verb *verb,
     const struct tool_call *call, struct err *e)
 {
 	const struct strv nowhere = STRV_INIT;
-	struct strv writers = STRV_INIT;
-	bool writes;
+	int status;
 
-	strv_split(&writers, tool->writers ? tool->writers : "");
-	writes = strv_has(&writers, verb->name);
-	strv_clear(&writers);
-	if (!writes && sandbox_enter(&nowhere, e) < 0)
+	if (has_word(tool->readers, verb->name) && reader_start(e) < 0)
 		return -1;
-	if (verb->run(call, e) < 0)
+	if (!has_word(tool->writers, verb->name) &&
+	    sandbox_enter(&nowhere, e) < 0)
+		return -1;
+	status = verb->run(call, e);
+	reader_stop();
+	if (status < 0)
 		return -1;
 	return sandbox_is_entered() ? 0 : err_set(e, ERR_BUG, "%s has run "
 	    "outside of the sandbox", verb->name);

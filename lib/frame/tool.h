@@ -74,6 +74,11 @@ struct tool {
 	 * outside: a verb that succeeds outside a sandbox is a bug (70).
 	 */
 	const char *writers;
+	/*
+	 * The verbs that open packages or archives, separated by blanks; NULL:
+	 * none. They have readers (lib/sys/reader.h).
+	 */
+	const char *readers;
 };
 
 /* Returns the exit status, or does not return after a signal. */

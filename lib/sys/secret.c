@@ -21,6 +21,10 @@ const char *const secret_places[] = {"/run/user", "/dev/shm", NULL};
 
 static const char *const token_names[] = {SECRET_VARIABLES};
 static struct secret tokens[COUNT(token_names)];	/* until taken */
+static struct {
+	char *start;
+	char *end;
+} variables;	/* one after the other, as the kernel has put them */
 
 static bool
 is_needed(const char *variable)
@@ -69,6 +73,7 @@ map_pages(struct secret *s, struct err *e)
 	/* Locking may be beyond the user's limit: then swap must be safe. */
 	(void)mlock(p, size);
 	madvise(p, size, MADV_DONTDUMP);
+	madvise(p, size, MADV_WIPEONFORK);
 	s->p = p;
 	s->n = 0;
 	s->mapped = size;
@@ -152,6 +157,28 @@ open_standard_descriptors(void)
 			_exit(EX_OSERR);
 }
 
+static void
+note_variables(void)
+{
+	char **v;
+
+	variables.start = variables.end = environ[0];
+	for (v = environ; *v != NULL; v++)
+		if (*v == variables.end)
+			variables.end += strlen(*v) + 1;
+}
+
+void
+secret_forget_environment(void)
+{
+	static char *none[] = {NULL};
+
+	environ = none;
+	if (variables.start != NULL)
+		explicit_bzero(variables.start,
+		    (size_t)(variables.end - variables.start));
+}
+
 void
 secret_harden_process(void)
 {
@@ -159,6 +186,7 @@ secret_harden_process(void)
 	char **from, **to;
 
 	open_standard_descriptors();
+	note_variables();
 	for (from = to = environ; *from != NULL; from++) {
 		keep_token(*from);
 		if (is_needed(*from))

@@ -39,6 +39,13 @@ extern const char *const secret_places[];
 void secret_harden_process(void);
 
 /*
+ * For a child that needs none of it: wipes the environment where the kernel
+ * has put it, with what secret_harden_process has taken out of environ. Pages
+ * of secrets are empty in children anyway.
+ */
+void secret_forget_environment(void);
+
+/*
  * Reads a file that must be private: not readable or writable by group or
  * others, and owned by the caller or root. /dev/fd/N reads a descriptor. A
  * pipe or fifo is waited for until its writer closes it, or a signal comes.

@@ -75,7 +75,7 @@ static int
 read_deb(int fd, const char *file, struct package *p, struct err *e)
 {
 	struct deb d = DEB_INIT;
-	int status = deb_read_whole(fd, file, &d, e);
+	int status = deb_read(fd, file, NULL, &d, e);
 
 	if (status == 0) {
 		p->digest = d.digest;

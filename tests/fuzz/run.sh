@@ -45,7 +45,8 @@ trap 'exit 143' TERM HUP
 flags=(-std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 '-DVERSION="fuzz"'
     -iquote . -pthread -g -O1 -fno-omit-frame-pointer -Wall -Wextra -Werror
     -fno-sanitize-recover=all)
-libraries=(-larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto)
+libraries=(-larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto
+    -lseccomp)
 
 # All of it again, each time: the sources are few.
 build_library() {
