@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include "distribute-packages/rpm/rpm_index.h"
+#include "lib/base/hashset.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/drop/drop.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 #include "lib/sys/par.h"
+#include "lib/sys/reader.h"
 #include "lib/sys/tally.h"
 #include "lib/tree/package.h"
 
@@ -34,6 +36,7 @@ struct collecting {
 	struct strv allowed;	/* names and patterns */
 	struct strv essential;	/* the same */
 	struct strv published;	/* drops that generations were made of */
+	struct hashset known;	/* the .debs of the last generation */
 	bool is_published;	/* one of them served for this release */
 	struct place *places;
 	size_t n_places;
@@ -218,6 +221,20 @@ check_digest(const struct place *place, const char *name,
 	    MANIFEST_NAME " lists");
 }
 
+/*
+ * A drop says what it brings before that is read: what is in the tree already
+ * was opened on its way there.
+ */
+static bool
+is_published_deb(const struct collecting *c, const struct place *place,
+    const char *name)
+{
+	const struct manifest_entry *f = place->is_drop ?
+	    manifest_find(&place->manifest, name) : NULL;
+
+	return f != NULL && hashset_find(&c->known, f->sha256) != NULL;
+}
+
 static int
 read_deb(const struct collecting *c, const struct place *place, int fd,
     const char *name, struct deb *d, struct err *e)
@@ -225,7 +242,9 @@ read_deb(const struct collecting *c, const struct place *place, int fd,
 	struct out *copy = c->options->is_dry_run ? NULL :
 	    out_object(c->options->p->store.objects, &d->digest);
 	struct package_claim claim = {.format = FORMAT_DEB};
-	int status = deb_read(fd, name, copy, d, e);
+	int status = is_published_deb(c, place, name) ?
+	    deb_read_known(fd, name, copy, d, e) :
+	    deb_read(fd, name, copy, d, e);
 
 	if (status == 0) {
 		claim.name = d->package;
@@ -334,8 +353,15 @@ make_rpm(const struct collecting *c, int fd, const char *name, struct rpm *r,
 		if (known < 0)
 			return -1;
 	}
-	if (known > 0 || o->is_dry_run)
+	if (known > 0)
 		return rpm_read_payload(fd, name, NULL, r, e);
+	if (rpm_check_contents(fd, name, r, e) < 0)
+		return -1;
+	if (o->is_dry_run)
+		return 0;
+	/* Its digest is compared again as it is copied, signed. */
+	if (lseek(fd, (off_t)r->payload_start, SEEK_SET) < 0)
+		return err_sys(e, "read '%s' again", name);
 	if (p->container != NULL) {
 		item->is_waiting = true;
 		return copy_unsigned(p->container, fd, name, r, &item->rpm,
@@ -382,6 +408,8 @@ read_package(size_t i, void *arg, struct err *e)
 
 	if (fd < 0)
 		return err_wrap(e, "%s", place->label);
+	/* who made one package of a drop has made all of it */
+	reader_set_origin((unsigned)f->place);
 	item->format = path_ends_with(f->name, ".rpm") ? FORMAT_RPM :
 	    FORMAT_DEB;
 	if (item->format == FORMAT_RPM)
@@ -444,6 +472,18 @@ find_files(struct collecting *c, const struct strv *builds, struct err *e)
 }
 
 static void
+note_known(struct collecting *c)
+{
+	const struct manifest *m = &c->options->p->last.manifest;
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (path_ends_with(m->v[i].path, ".deb"))
+			hashset_add(&c->known, m->v[i].sha256, NULL);
+	hashset_sort(&c->known);
+}
+
+static void
 collecting_clear(struct collecting *c)
 {
 	size_t i;
@@ -461,6 +501,7 @@ collecting_clear(struct collecting *c)
 	strv_clear(&c->allowed);
 	strv_clear(&c->essential);
 	strv_clear(&c->published);
+	hashset_clear(&c->known);
 }
 
 static int
@@ -508,6 +549,7 @@ collection_read(struct collection *result, const struct collect_options *o,
 	conf_list(o->p->conf, "release", "builds", &builds);
 	conf_list(o->p->conf, "release", "packages", &c.allowed);
 	conf_list(o->p->conf, "release", "allow-essential", &c.essential);
+	note_known(&c);
 	status = find_files(&c, &builds, e);
 	if (status == 0 && c.n_files == 0 && !c.is_published)
 		status = err_set(e, ERR_MISSING, "no package of release %s",

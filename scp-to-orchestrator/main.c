@@ -145,6 +145,7 @@ main(int argc, char **argv)
 		.options = table,
 		.verbs = none,
 		.without_verb = &verb,
+		.readers = "send",
 	};
 
 	return tool_main(&tool, argc, argv);

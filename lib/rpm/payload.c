@@ -7,6 +7,7 @@
 #include "lib/rpm/rpm.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
+#include "lib/sys/reader.h"
 
 #define CHUNK ((size_t)128 << 10)
 
@@ -25,24 +26,27 @@ enum { PGP_SHA256 = 8, PGP_SHA384 = 9, PGP_SHA512 = 10 };
  * Of the algorithm that the header names for its payload, packed and unpacked;
  * a v6 package need not say SHA-256.
  */
-static struct hash *
-open_hash(const struct rpm *r, struct err *e)
+static int
+find_algorithm(const struct rpm *r, enum hash_algorithm *found, struct err *e)
 {
 	uint64_t algorithm = rpm_header_number(&r->header,
 	    TAG_PAYLOADDIGESTALGO, 0, r->is_v6 ? PGP_SHA256 : 0);
-	struct hash *h = NULL;
 
-	if (algorithm == PGP_SHA256)
-		h = hash_open_as(HASH_SHA256);
-	else if (algorithm == PGP_SHA384)
-		h = hash_open_as(HASH_SHA384);
-	else if (algorithm == PGP_SHA512)
-		h = hash_open_as(HASH_SHA512);
-	if (h == NULL)
-		err_set(e, ERR_DATA, "the digest of the payload is of the "
-		    "algorithm %llu, must be 8 to 10",
+	switch (algorithm) {
+	case PGP_SHA256:
+		*found = HASH_SHA256;
+		return 0;
+	case PGP_SHA384:
+		*found = HASH_SHA384;
+		return 0;
+	case PGP_SHA512:
+		*found = HASH_SHA512;
+		return 0;
+	default:
+		return err_set(e, ERR_DATA, "the digest of the payload is of "
+		    "the algorithm %llu, must be 8 to 10",
 		    (unsigned long long)algorithm);
-	return h;
+	}
 }
 
 /* --------------------------------------------------------- as it is packed */
@@ -56,12 +60,14 @@ struct digests {
 static int
 open_digests(const struct rpm *r, struct digests *d, struct err *e)
 {
+	enum hash_algorithm algorithm;
+
 	d->hex = rpm_header_string(&r->header, TAG_PAYLOADDIGEST);
 	if (d->hex == NULL)
 		return err_set(e, ERR_DATA, "has no digest of its payload");
-	d->hash = open_hash(r, e);
-	if (d->hash == NULL)
+	if (find_algorithm(r, &algorithm, e) < 0)
 		return -1;
+	d->hash = hash_open_as(algorithm);
 	if (rpm_header_count(&r->signature, SIGTAG_MD5) > 0)
 		d->md5 = hash_open_as(HASH_MD5);
 	if (d->md5 != NULL)
@@ -69,22 +75,34 @@ open_digests(const struct rpm *r, struct digests *d, struct err *e)
 	return 0;
 }
 
+/* The payload's bytes, and where they go: either may be NULL. */
+struct payload {
+	int fd;
+	struct out *copy;
+	struct reader *reader;
+};
+
 static int
-read_payload(int fd, struct out *copy, struct digests *d, struct rpm *r,
+read_payload(const struct payload *p, struct digests *d, struct rpm *r,
     struct err *e)
 {
 	char *chunk = mem_alloc(CHUNK);
 	ssize_t n;
 
 	r->payload_size = 0;
-	while ((n = io_read(fd, chunk, CHUNK, NULL, e)) > 0) {
+	while ((n = io_read(p->fd, chunk, CHUNK, NULL, e)) > 0) {
 		hash_add(d->hash, chunk, (size_t)n);
 		if (d->md5 != NULL)
 			hash_add(d->md5, chunk, (size_t)n);
-		if (copy != NULL)
-			out_add(copy, chunk, (size_t)n);
+		if (p->copy != NULL)
+			out_add(p->copy, chunk, (size_t)n);
 		r->payload_size += (uint64_t)n;
 		log_progress_add((uint64_t)n);
+		if (p->reader != NULL &&
+		    reader_feed(p->reader, chunk, (size_t)n, e) < 0) {
+			n = -1;
+			break;
+		}
 	}
 	free(chunk);
 	return (int)n;
@@ -135,47 +153,37 @@ check_digests(struct digests *d, const struct rpm *r, struct err *e)
 	return 0;
 }
 
-int
-rpm_read_payload(int fd, const char *name, struct out *copy, struct rpm *r,
-    struct err *e)
+static int
+check_payload(const struct payload *p, struct rpm *r, struct err *e)
 {
 	struct digests d = {.hash = NULL};
 	int status = -1;
 
-	if (open_digests(r, &d, e) == 0 &&
-	    read_payload(fd, copy, &d, r, e) == 0)
+	if (open_digests(r, &d, e) == 0 && read_payload(p, &d, r, e) == 0)
 		status = check_digests(&d, r, e);
 	hash_close(d.hash, NULL);
 	hash_close(d.md5, NULL);
-	return status < 0 ? err_wrap(e, "%s", name) : 0;
+	return status;
+}
+
+int
+rpm_read_payload(int fd, const char *name, struct out *copy, struct rpm *r,
+    struct err *e)
+{
+	struct payload p = {.fd = fd, .copy = copy};
+
+	return check_payload(&p, r, e) < 0 ? err_wrap(e, "%s", name) : 0;
 }
 
 /* --------------------------------------------------------------- unpacked */
-
-struct packed {
-	int fd;
-	char *chunk;
-	ssize_t first;	/* bytes of it that were looked at already */
-};
-
-static ssize_t
-read_packed(void *arg, const void **chunk, struct err *e)
-{
-	struct packed *p = arg;
-	ssize_t n = p->first;
-
-	*chunk = p->chunk;
-	p->first = 0;
-	return n > 0 ? n : io_read(p->fd, p->chunk, CHUNK, NULL, e);
-}
 
 /*
  * Where the header names no compressor it is gzip, or nothing at all: rpm
  * tells these apart by the first bytes.
  */
 static int
-find_packing(const struct rpm *r, const struct packed *p,
-    enum stream_kind *packing, struct err *e)
+find_packing(int fd, const struct rpm *r, enum stream_kind *packing,
+    struct err *e)
 {
 	static const struct {
 		const char *name;
@@ -187,11 +195,13 @@ find_packing(const struct rpm *r, const struct packed *p,
 	};
 	const char *name = rpm_header_string(&r->header,
 	    TAG_PAYLOADCOMPRESSOR);
+	char first[2];
 	size_t i;
 
 	*packing = STREAM_PLAIN;
-	if (name == NULL && (p->first < 2 ||
-	    memcmp(p->chunk, "\x1f\x8b", 2) != 0))
+	if (name == NULL && (pread(fd, first, sizeof(first),
+	    (off_t)r->payload_start) != sizeof(first) ||
+	    memcmp(first, "\x1f\x8b", sizeof(first)) != 0))
 		return 0;
 	for (i = 0; i < COUNT(known); i++)
 		if (strcmp(name != NULL ? name : "gzip", known[i].name) == 0) {
@@ -202,54 +212,70 @@ find_packing(const struct rpm *r, const struct packed *p,
 	    "not know", name);
 }
 
+/* The order that a reader is given, in one number. */
+#define ORDER(packing, algorithm) ((uint32_t)(packing) | \
+	(uint32_t)(algorithm) << 8)
+
+/* In a reader: says the digest of what the payload unpacks to. */
+static int
+unpack_in_reader(uint32_t order, struct err *e)
+{
+	struct contents c = {.format = UNPACK_CPIO, .source = reader_source,
+	    .packing = (enum stream_kind)(order & 0xff),
+	    .hash = hash_open_as((enum hash_algorithm)(order >> 8))};
+	uint8_t digest[HASH_SIZE_MAX];
+	int status = contents_check(&c, e);
+
+	reader_say(digest, hash_finish(c.hash, digest));
+	return status;
+}
+
+static struct reader *
+open_reader(int fd, const struct rpm *r, struct err *e)
+{
+	const char *format = rpm_header_string(&r->header, TAG_PAYLOADFORMAT);
+	enum hash_algorithm algorithm;
+	enum stream_kind packing;
+
+	if (format != NULL && strcmp(format, "cpio") != 0) {
+		err_set(e, ERR_DATA, "its format is '%s', not cpio", format);
+		return NULL;
+	}
+	if (find_packing(fd, r, &packing, e) < 0 ||
+	    find_algorithm(r, &algorithm, e) < 0)
+		return NULL;
+	return reader_open(unpack_in_reader, ORDER(packing, algorithm), e);
+}
+
 /* Of what it unpacks to; rpm before 4.16 made none. */
 static int
-check_unpacked(const struct rpm *r, struct hash *h, struct err *e)
+check_unpacked(const struct rpm *r, const struct buf *digest, struct err *e)
 {
 	const char *hex = rpm_header_string(&r->header, TAG_PAYLOADDIGESTALT);
-	uint8_t digest[HASH_SIZE_MAX];
-	size_t n = hash_finish(h, digest);
 
-	if (hex == NULL || hash_is_hex(hex, digest, n))
+	if (hex == NULL || hash_is_hex(hex, (const uint8_t *)digest->p,
+	    digest->n))
 		return 0;
 	return err_set(e, ERR_DATA, "the digest of what it unpacks to is "
 	    "wrong");
 }
 
-static int
-unpack(const struct rpm *r, struct packed *p, struct err *e)
-{
-	struct contents c = {.format = UNPACK_CPIO, .source = read_packed,
-	    .arg = p};
-	const char *format = rpm_header_string(&r->header, TAG_PAYLOADFORMAT);
-
-	if (format != NULL && strcmp(format, "cpio") != 0)
-		return err_set(e, ERR_DATA, "its format is '%s', not cpio",
-		    format);
-	p->first = io_read(p->fd, p->chunk, CHUNK, NULL, e);
-	if (p->first < 0 || find_packing(r, p, &c.packing, e) < 0)
-		return -1;
-	c.hash = open_hash(r, e);
-	if (c.hash == NULL)
-		return -1;
-	if (contents_check(&c, e) < 0) {
-		hash_close(c.hash, NULL);
-		return -1;
-	}
-	return check_unpacked(r, c.hash, e);
-}
-
 int
-rpm_check_contents(int fd, const char *name, const struct rpm *r,
-    struct err *e)
+rpm_check_contents(int fd, const char *name, struct rpm *r, struct err *e)
 {
-	struct packed p = {.fd = fd};
-	int status;
+	struct payload p = {.fd = fd, .reader = open_reader(fd, r, e)};
+	struct buf digest = BUF_INIT;
+	int status = -1;
 
-	if (lseek(fd, (off_t)r->payload_start, SEEK_SET) < 0)
-		return err_sys(e, "read '%s' again", name);
-	p.chunk = mem_alloc(CHUNK);
-	status = unpack(r, &p, e);
-	free(p.chunk);
+	if (p.reader != NULL && lseek(fd, (off_t)r->payload_start,
+	    SEEK_SET) < 0)
+		err_sys(e, "read '%s' again", name);
+	else if (p.reader != NULL && check_payload(&p, r, e) == 0)
+		status = reader_answer(p.reader, name, HASH_SIZE_MAX, &digest,
+		    e);
+	if (status == 0)
+		status = check_unpacked(r, &digest, e);
+	reader_close(p.reader);
+	buf_clear(&digest);
 	return status < 0 ? err_wrap(e, "%s: payload", name) : 0;
 }

@@ -61,12 +61,12 @@ int rpm_read_payload(int fd, const char *name, struct out *copy,
     struct rpm *r, struct err *e);
 
 /*
- * Unpacks the payload of a package that was read, to its end and to nowhere:
- * ERR_DATA where it is not compressed as the header says, the digest of what
- * it unpacks to is wrong, or lib/data/contents.h finds it damaged or unfit.
- * Moves the descriptor's position.
+ * The same, and a reader (lib/sys/reader.h) unpacks it to its end, to nowhere:
+ * ERR_DATA also where it is not compressed as the header says, the digest of
+ * what it unpacks to is wrong, lib/data/contents.h finds it damaged or unfit,
+ * or the reader dies of it. Moves the descriptor to the payload first.
  */
-int rpm_check_contents(int fd, const char *name, const struct rpm *r,
+int rpm_check_contents(int fd, const char *name, struct rpm *r,
     struct err *e);
 
 /*

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/rpm_builder.h"
 
+#include "lib/sys/reader.h"
+
 static void
 set_payload(struct package *p, const char *file)
 {
@@ -48,7 +50,9 @@ check(struct package *p, struct err *e)
 static int
 make_payloads(void **state)
 {
-	if (scratch_enter(state) < 0)
+	struct err e = ERR_INIT;
+
+	if (reader_start(&e) < 0 || scratch_enter(state) < 0)
 		return -1;
 	run("mkdir -p t/usr/bin && head -c 3000 /dev/urandom >t/usr/bin/a");
 	run("(cd t && echo ./usr/bin/a | cpio -o -H newc --quiet) >cpio");
@@ -138,6 +142,13 @@ the_digest_of_what_it_unpacks_to(void **state)
 	package_clear(&p);
 }
 
+static int
+leave(void **state)
+{
+	reader_stop();
+	return scratch_leave(state);
+}
+
 int
 main(void)
 {
@@ -147,5 +158,5 @@ main(void)
 		cmocka_unit_test(the_digest_of_what_it_unpacks_to),
 	};
 
-	return cmocka_run_group_tests(tests, make_payloads, scratch_leave);
+	return cmocka_run_group_tests(tests, make_payloads, leave);
 }
