@@ -8,9 +8,11 @@
     rpm_patch.py flip FILE OFFSET       one byte to another
     rpm_patch.py string FILE TAG TEXT   a string of the main header, of the
                                         same length; the digests follow
+    rpm_patch.py payload FILE OTHER     the bytes of another file as payload;
+                                        size and digests follow
 
 The digests that the signature header has of main header and payload are made
-right again by `string` alone.
+right again by `string` and `payload` alone.
 """
 
 import hashlib
@@ -19,7 +21,8 @@ import struct
 import sys
 
 LEAD, INTRO, INDEX = 96, 16, 16
-SHA1, SHA256, MD5 = 269, 273, 1004
+SHA1, SHA256, SIZE, MD5 = 269, 273, 1000, 1004
+PAYLOADDIGEST = 5092
 
 
 class Header:
@@ -79,6 +82,14 @@ class Package:
         self.data[at:end] = text.encode()
         self.refresh_digests()
 
+    def set_payload(self, payload):
+        self.data[self.main.end:] = payload
+        digest = hashlib.sha256(payload).hexdigest()
+        self.main.put(PAYLOADDIGEST, digest.encode())
+        size = len(self.data) - self.main.offset
+        self.signature.put(SIZE, struct.pack(">I", size))
+        self.refresh_digests()
+
 
 def main():
     verb, path, *arguments = sys.argv[1:]
@@ -90,7 +101,9 @@ def main():
     if verb == "content":
         sys.stdout.buffer.write(package.data[package.main.offset:])
         return
-    if verb == "string":
+    if verb == "payload":
+        package.set_payload(pathlib.Path(arguments[0]).read_bytes())
+    elif verb == "string":
         package.set_string(int(arguments[0]), arguments[1])
     else:
         at = int(arguments[0]) % len(package.data)
