@@ -584,8 +584,8 @@ take_frames(struct reader *r, const char *name, size_t limit,
 		return -1;
 	}
 	if (n < 0)
-		return err_set(e, ERR_DATA, "the reader of '%s' says what makes "
-		    "no sense", name);
+		return err_set(e, ERR_DATA, "the reader of '%s' says what "
+		    "makes no sense", name);
 	memmove(r->got.p, r->got.p + at, r->got.n - at);
 	r->got.n -= at;
 	return 1;

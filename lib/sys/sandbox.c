@@ -231,10 +231,11 @@ struct rule {
 	struct scmp_arg_cmp compared[2];
 };
 
-#define ALLOW(call) {SCMP_ACT_ALLOW, SCMP_SYS(call), 0, {{0}}}
+#define ALLOW(call) {SCMP_ACT_ALLOW, SCMP_SYS(call), 0, {{0, 0, 0, 0}}}
 #define ALLOW_ON(call, fd)						\
-	{SCMP_ACT_ALLOW, SCMP_SYS(call), 1, {SCMP_A0(SCMP_CMP_EQ, fd)}}
-#define FAIL(call) {SCMP_ACT_ERRNO(EACCES), SCMP_SYS(call), 0, {{0}}}
+	{SCMP_ACT_ALLOW, SCMP_SYS(call), 1, {SCMP_A0(SCMP_CMP_EQ, fd, 0)}}
+#define FAIL(call)							\
+	{SCMP_ACT_ERRNO(EACCES), SCMP_SYS(call), 0, {{0, 0, 0, 0}}}
 
 /* What a C library needs for memory, and for its end. */
 static const struct rule rules[] = {
@@ -267,8 +268,8 @@ static int
 allow_abort(scmp_filter_ctx filter)
 {
 	return seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 2,
-	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid()),
-	    SCMP_A2(SCMP_CMP_EQ, SIGABRT));
+	    SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0),
+	    SCMP_A2(SCMP_CMP_EQ, SIGABRT, 0));
 }
 
 static int

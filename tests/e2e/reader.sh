@@ -10,8 +10,8 @@ PARALLEL=2
 DEB=veilid-cli-0.3.4_amd64.deb
 
 setup() {
-    must "${CC:-cc}" -O1 -shared -fPIC -o exploit.so \
-        "$ROOT/tests/e2e/exploit.c" -ldl
+    must "${CC:-cc}" -O1 -D_GNU_SOURCE -shared -fPIC \
+        -o exploit.so "$ROOT/tests/e2e/exploit.c" -ldl
     make_deb p veilid-cli 0.3.4 amd64
 }
 
@@ -124,7 +124,7 @@ test_a_tool_that_ends_ends_its_readers() {
                 build -r v0.3.4 --from p --partial
         ) >out 2>err &
         pid=$!
-        PIDS+=($pid)
+        PIDS+=("$pid")
         wait_for somebody_reads || die "nobody reads"
         kill -$signal $pid
         { wait $pid; } 2>/dev/null
@@ -236,9 +236,9 @@ test_payloads_of_rpms_are_opened() {
     mkdir -p d/e
     echo x >d/x
     (cd d/e && echo ../x | cpio -o -H newc --quiet) >climbs
-    (cd d && echo x | cpio -o -H newc --quiet) | head -c 100 >cut
+    (cd d && echo x | cpio -o -H newc --quiet) | head -c 100 >"cut"
     echo 'no archive at all' >text
-    gzip -n cut climbs text
+    gzip -n climbs text 'cut'
     for name in cut climbs text; do
         with_payload "r/lab-$name-0.3.4-1.x86_64.rpm" $name.gz
     done

@@ -271,6 +271,11 @@ EOF
     printf '[%s]\n' "$(head -c 70 /dev/zero | tr '\0' a)" >"$1/long"
 }
 
+seed_reader() {
+    printf 'd\0\0\0\3abcf\0\0\0\0' >"$1/answer"
+    printf 'e\0\0\0\4\101bad' >"$1/error"
+}
+
 seed_json() {
     printf '{"droplet":{"id":7,"name":"a","locked":false,"tags":["x"]}}' \
         >"$1/droplet"
