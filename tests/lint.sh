@@ -224,7 +224,7 @@ check_third_party() {
     local header users
     includes '<' | grep -v '^tests/' >"$scratch/system"
     for header in curl/curl.h cjson/cJSON.h libssh/ zlib.h archive openssl/ \
-        ini.h gpgme.h; do
+        ini.h seccomp.h gpgme.h; do
         case $header in
         archive) grep -E ':archive(_entry)?\.h$' "$scratch/system" ;;
         */) grep -F ":$header" "$scratch/system" ;;

@@ -126,8 +126,8 @@ test_a_tool_that_ends_ends_its_readers() {
         pid=$!
         PIDS+=("$pid")
         wait_for somebody_reads || die "nobody reads"
-        kill -$signal $pid
-        { wait $pid; } 2>/dev/null
+        kill -"$signal" "$pid"
+        { wait "$pid"; } 2>/dev/null
         wait_for nobody_reads || die "$signal: left: $(of_this_test)"
     done
     nothing_is_stored || die "something was stored"
@@ -167,7 +167,7 @@ test_a_container_without_privileges() {
 
 # ------------------------------------------------------- payloads, in build
 
-# spoilt DIR ARCH: the package of the other one with these members of parts/
+# put_together DIR FILE: the members of parts/ as a package.
 put_together() {
     mkdir -p "$1"
     rm -f "$1/$2"
