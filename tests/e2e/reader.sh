@@ -240,7 +240,7 @@ test_payloads_of_rpms_are_opened() {
     echo 'no archive at all' >text
     gzip -n climbs text 'cut'
     for name in cut climbs text; do
-        with_payload "r/lab-$name-0.3.4-1.x86_64.rpm" $name.gz
+        with_payload "r/lab-$name-0.3.4-1.x86_64.rpm" "$name.gz"
     done
     expect 65 '3 of 4 failed' dist build -r v0.3.4 --from r --partial
     grep -q "lab-climbs.*payload: '../x' is not a path" err || die "climbs"
