@@ -16,6 +16,7 @@ struct cmd_options {
 	struct strv from;
 	bool is_partial;
 	bool may_change_fields;
+	bool may_be_older;
 };
 extern struct cmd_options options;
 

@@ -5,12 +5,12 @@
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/collect.h"
 #include "distribute-packages/drops.h"
+#include "distribute-packages/offer.h"
 #include "distribute-packages/publish.h"
 #include "distribute-packages/rpm/rpm_index.h"
 #include "distribute-packages/send.h"
 #include "lib/sys/log.h"
 #include "lib/sys/tally.h"
-#include "lib/tree/release.h"
 
 #define MOST_PRINTED 50
 
@@ -170,14 +170,14 @@ apply_keep(struct suite *s, uint64_t keep, struct err *e)
 }
 
 static int
-build(struct publication *p, const char *release, struct err *e)
+build(struct publication *p, const struct package_rules *rules, struct err *e)
 {
 	const char *name = options.suite ? options.suite :
-	    release_suite(release);
+	    rules->release.suite;
 	struct suite *s = publication_suite(p, name, e);
 	struct collection c = {NULL, 0};
 	struct collect_options o = {
-		.p = p, .release = release, .suite = s, .from = &options.from,
+		.p = p, .rules = rules, .suite = s, .from = &options.from,
 		.is_partial = options.is_partial,
 		.is_dry_run = p->call->is_dry_run,
 	};
@@ -195,9 +195,15 @@ build(struct publication *p, const char *release, struct err *e)
 	if (status == 0)
 		status = drop_repeated(s, e);
 	if (status == 0)
+		status = offer_check(s, rules->may_be_older, e);
+	if (status == 0)
 		status = apply_keep(s, conf_number(p->conf, s->section,
 		    "keep"), e);
-	return status < 0 ? -1 : publish(p, release, e);
+	if (status == 0)
+		status = publish(p, rules->release.id, e);
+	if (status == 0)
+		offer_print(s);
+	return status;
 }
 
 int
@@ -205,15 +211,20 @@ cmd_build_for(const struct tool_call *call, bool is_sent, uint64_t *serial,
     struct err *e)
 {
 	unsigned flags = PUBLICATION_BUILDS;
-	char release[RELEASE_SIZE];
+	struct package_rules rules;
 	struct publication *p;
 	int status;
 
-	if (release_find(options.release, release, e) < 0)
-		return !is_sent ? -1 :
-		    err_wrap(e, "without a verb: build and send");
-	if (is_sent && send_check(call->conf, e) < 0)
+	status = package_rules_read(&rules, call->conf, options.release, e);
+	if (status < 0 && is_sent)
+		err_wrap(e, "without a verb: build and send");
+	if (status == 0 && is_sent)
+		status = send_check(call->conf, e);
+	if (status < 0) {
+		package_rules_clear(&rules);
 		return -1;
+	}
+	rules.may_be_older = options.may_be_older;
 	if (options.may_change_fields)
 		flags |= PUBLICATION_MAY_CHANGE_FIELDS;
 	if (is_sent)
@@ -221,11 +232,13 @@ cmd_build_for(const struct tool_call *call, bool is_sent, uint64_t *serial,
 	p = mem_zero(1, sizeof(*p));
 	status = publication_open(p, call, flags, e);
 	if (status == 0)
-		status = build(p, release, e);
+		status = build(p, &rules, e);
 	*serial = p->next.manifest.serial;
 	if (status == 0 && !is_sent)
-		drops_tidy(call->conf, NULL, release, call->is_dry_run);
+		drops_tidy(call->conf, NULL, rules.release.id,
+		    call->is_dry_run);
 	publication_close(p);
+	package_rules_clear(&rules);
 	free(p);
 	return status;
 }

@@ -15,7 +15,6 @@
 #include "lib/sys/par.h"
 #include "lib/sys/reader.h"
 #include "lib/sys/tally.h"
-#include "lib/tree/package.h"
 
 /* A directory that packages lie in. */
 struct place {
@@ -33,8 +32,6 @@ struct file {
 
 struct collecting {
 	const struct collect_options *options;
-	struct strv allowed;	/* names and patterns */
-	struct strv essential;	/* the same */
 	struct strv published;	/* drops that generations were made of */
 	struct hashset known;	/* the .debs of the last generation */
 	bool is_published;	/* one of them served for this release */
@@ -81,7 +78,8 @@ add_file(struct collecting *c, const char *name, uint64_t size)
 static bool
 was_published(struct collecting *c, const char *build)
 {
-	char *prefix = mem_format("%s.%s.", c->options->release, build);
+	char *prefix = mem_format("%s.%s.", c->options->rules->release.id,
+	    build);
 	size_t i;
 
 	for (i = 0; i < c->published.n; i++)
@@ -98,7 +96,8 @@ was_published(struct collecting *c, const char *build)
 static int
 find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 {
-	char *name = drop_find_packages(inbox, c->options->release, build, e);
+	char *name = drop_find_packages(inbox,
+	    c->options->rules->release.id, build, e);
 	struct place *p;
 	struct stat st;
 	size_t i;
@@ -111,7 +110,7 @@ find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 	if (name == NULL)
 		return err_set(e, ERR_MISSING, "no complete drop of build %s "
 		    "of release %s in the inbox: run its job again, or give "
-		    "--partial", build, c->options->release);
+		    "--partial", build, c->options->rules->release.id);
 	log_notice("build %s: drop %s", build, name);
 	strv_add(&c->options->p->next.drops, name);
 	p = add_place(c, name, -1);
@@ -196,7 +195,7 @@ static int
 judge(const struct collecting *c, const struct place *place,
     const struct package_claim *x, struct err *e)
 {
-	if (package_judge(x, &c->allowed, &c->essential, c->options->release,
+	if (package_judge(x, c->options->rules,
 	    place->is_drop ? &place->build : NULL, e) < 0)
 		return -1;
 	if (x->architecture != NULL &&
@@ -268,7 +267,7 @@ judge_rpm(const struct collecting *c, const struct place *place,
     const struct rpm *r, struct err *e)
 {
 	struct package_claim claim = {.format = FORMAT_RPM, .name = r->name,
-	    .version = r->version};
+	    .version = r->version, .release = r->release};
 
 	if (package_rpm_architecture(r->arch, &claim.architecture, e) < 0)
 		return err_set(e, ERR_DATA, "architecture '%s' is not one of "
@@ -498,8 +497,6 @@ collecting_clear(struct collecting *c)
 		free(c->files[i].name);
 	free(c->places);
 	free(c->files);
-	strv_clear(&c->allowed);
-	strv_clear(&c->essential);
 	strv_clear(&c->published);
 	hashset_clear(&c->known);
 }
@@ -547,13 +544,11 @@ collection_read(struct collection *result, const struct collect_options *o,
 	int status;
 
 	conf_list(o->p->conf, "release", "builds", &builds);
-	conf_list(o->p->conf, "release", "packages", &c.allowed);
-	conf_list(o->p->conf, "release", "allow-essential", &c.essential);
 	note_known(&c);
 	status = find_files(&c, &builds, e);
 	if (status == 0 && c.n_files == 0 && !c.is_published)
 		status = err_set(e, ERR_MISSING, "no package of release %s",
-		    o->release);
+		    o->rules->release.id);
 	if (status == 0 && c.n_files > 0) {
 		c.items = mem_zero(c.n_files, sizeof(*c.items));
 		result->v = c.items;

@@ -13,10 +13,11 @@
 #include "distribute-packages/rpm/rpm_build.h"
 #include "lib/base/err.h"
 #include "lib/deb/deb.h"
+#include "lib/tree/package.h"
 
 struct collect_options {
 	struct publication *p;		/* its signer is there */
-	const char *release;
+	const struct package_rules *rules;
 	const struct suite *suite;
 	const struct strv *from;	/* directories; none: the inbox */
 	bool is_partial;		/* a build may be missing */

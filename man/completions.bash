@@ -15,12 +15,12 @@ _veilid_cicd() {
         ;;
     scp-to-orchestrator)
         verbs=''
-        options='-b --build -r --release'
+        options='-b --build -r --release --allow-older-version'
         ;;
     distribute-packages)
         verbs='build export list remove revert refresh send pull verify'
         options='-r --release --suite --from --partial
-            --change-release-fields'
+            --allow-older-version --change-release-fields'
         ;;
     deploy-repo)
         verbs='deploy list status rollback verify prune'

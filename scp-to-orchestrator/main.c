@@ -12,6 +12,7 @@
 static struct {
 	const char *build;
 	const char *release;
+	bool may_be_older;
 } options;
 
 static const struct tool_option table[] = {
@@ -19,6 +20,8 @@ static const struct tool_option table[] = {
 	    TOOL_TEXT, &options.build},
 	{'r', "release", "RELEASE", NULL, "the release, instead of the job's",
 	    TOOL_TEXT, &options.release},
+	{0, "allow-older-version", NULL, NULL, "send a prerelease that passes "
+	    "for newer than its release", TOOL_FLAG, &options.may_be_older},
 	{0},
 };
 
@@ -48,7 +51,8 @@ load(struct cargo *cargo, struct packages *c)
 	manifest_sort(&cargo->manifest);
 	manifest_write(&cargo->manifest, &cargo->sums);
 	upload_unique(buf_cstr(&cargo->sums), cargo->sums.n, unique);
-	cargo->name = mem_format("%s.%s.%s", c->release, c->build, unique);
+	cargo->name = mem_format("%s.%s.%s", c->rules.release.id, c->build,
+	    unique);
 	cargo->files = mem_zero(c->n + 1, sizeof(*cargo->files));
 	cargo->files[0] = (struct upload_file){.path = MANIFEST_NAME,
 	    .data = buf_cstr(&cargo->sums), .size = cargo->sums.n};
@@ -117,7 +121,7 @@ send_packages(const struct tool_call *call, struct err *e)
 {
 	struct packages c;
 	int status = packages_read(&c, call->conf, call->args, call->n_args,
-	    options.release, options.build, e);
+	    options.release, options.build, options.may_be_older, e);
 
 	if (status == 0 && c.n > MANIFEST_DROP_FILES)
 		status = err_set(e, ERR_USAGE, "a drop takes at most %zu "

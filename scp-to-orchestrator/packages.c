@@ -261,8 +261,8 @@ judge(struct packages *c, struct err *e)
 		    "architecture and a format, like amd64-deb", c->build);
 	for (i = 0; i < c->n; i++) {
 		one = (struct err)ERR_INIT;
-		if (package_judge(&c->v[i].package.claim, &c->allowed,
-		    &c->essential, c->release, &build, &one) == 0)
+		if (package_judge(&c->v[i].package.claim, &c->rules, &build,
+		    &one) == 0)
 			continue;
 		err_wrap(&one, "'%s'", c->v[i].path);
 		tally_add(&failed, &one);
@@ -307,15 +307,16 @@ check_doubles(struct packages *c, struct err *e)
 
 int
 packages_read(struct packages *c, const struct conf *conf, char **args,
-    size_t n_args, const char *release, const char *build, struct err *e)
+    size_t n_args, const char *release, const char *build, bool may_be_older,
+    struct err *e)
 {
 	*c = (struct packages){.conf = conf};
-	conf_list(conf, "release", "packages", &c->allowed);
-	conf_list(conf, "release", "allow-essential", &c->essential);
 	if (build != NULL)
 		snprintf(c->build, sizeof(c->build), "%s", build);
-	if (release_find(release, c->release, e) < 0 ||
-	    find(c, args, n_args, e) < 0 ||
+	if (package_rules_read(&c->rules, conf, release, e) < 0)
+		return -1;
+	c->rules.may_be_older = may_be_older;
+	if (find(c, args, n_args, e) < 0 ||
 	    par_each(c->n, read_one, c, e) < 0 ||
 	    settle_build(c, e) < 0 || judge(c, e) < 0)
 		return -1;
@@ -331,7 +332,6 @@ packages_clear(struct packages *c)
 		package_clear(&c->v[c->n].package);
 	}
 	free(c->v);
-	strv_clear(&c->allowed);
-	strv_clear(&c->essential);
+	package_rules_clear(&c->rules);
 	*c = (struct packages){.conf = NULL};
 }

@@ -10,7 +10,6 @@
 #include "lib/base/err.h"
 #include "lib/frame/conf.h"
 #include "lib/tree/package.h"
-#include "lib/tree/release.h"
 
 #define BUILD_NAME 48
 
@@ -23,9 +22,7 @@ struct found {
 
 struct packages {
 	const struct conf *conf;
-	struct strv allowed;
-	struct strv essential;	/* [release] allow-essential */
-	char release[RELEASE_SIZE];
+	struct package_rules rules;
 	char build[BUILD_NAME];	/* "": not said yet */
 	struct found *v;	/* sorted by name */
 	size_t n;
@@ -34,11 +31,13 @@ struct packages {
 /*
  * Finds the packages in args (files, directories, "-" for names on stdin), or
  * where Earthly leaves them; reads all of them; settles release and build.
- * release and build are the options, or NULL. ERR_MISSING: nothing is there;
- * ERR_DATA: a package does not belong, or something there is not a package.
+ * release, build (or NULL) and may_be_older are the options. ERR_MISSING:
+ * nothing is there; ERR_DATA: a package does not belong, or something there is
+ * not a package.
  */
 int packages_read(struct packages *c, const struct conf *conf, char **args,
-    size_t n_args, const char *release, const char *build, struct err *e);
+    size_t n_args, const char *release, const char *build, bool may_be_older,
+    struct err *e);
 void packages_clear(struct packages *c);
 
 /* Opens it again; ERR_DATA if it has changed since it was read. */

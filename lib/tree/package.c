@@ -9,7 +9,24 @@
 #include "lib/base/path.h"
 #include "lib/deb/deb.h"
 #include "lib/rpm/rpm.h"
-#include "lib/tree/release.h"
+#include "lib/tree/version.h"
+
+int
+package_rules_read(struct package_rules *rules, const struct conf *conf,
+    const char *release, struct err *e)
+{
+	*rules = (struct package_rules){.allowed = STRV_INIT};
+	conf_list(conf, "release", "packages", &rules->allowed);
+	conf_list(conf, "release", "allow-essential", &rules->essential);
+	return release_find(&rules->release, release, conf, e);
+}
+
+void
+package_rules_clear(struct package_rules *rules)
+{
+	strv_clear(&rules->allowed);
+	strv_clear(&rules->essential);
+}
 
 static bool
 is_allowed(const struct strv *allowed, const char *name)
@@ -23,14 +40,14 @@ is_allowed(const struct strv *allowed, const char *name)
 }
 
 int
-package_judge(const struct package_claim *claim, const struct strv *allowed,
-    const struct strv *essential, const char *release,
-    const struct build *build, struct err *e)
+package_judge(const struct package_claim *claim,
+    const struct package_rules *rules, const struct build *build,
+    struct err *e)
 {
-	if (!is_allowed(allowed, claim->name))
+	if (!is_allowed(&rules->allowed, claim->name))
 		return err_set(e, ERR_DATA, "package '%s' is not on the list "
 		    "[release] packages", claim->name);
-	if (claim->essential != NULL && !is_allowed(essential, claim->name))
+	if (claim->essential != NULL && !is_allowed(&rules->essential, claim->name))
 		return err_set(e, ERR_DATA, "field %s: 'yes' keeps users from "
 		    "removing package '%s': name it in [release] "
 		    "allow-essential if that is meant", claim->essential,
@@ -43,10 +60,10 @@ package_judge(const struct package_claim *claim, const struct strv *allowed,
 	    strcmp(claim->architecture, build->architecture) != 0)
 		return err_set(e, ERR_DATA, "architecture is %s, but the build "
 		    "is of %s", claim->architecture, build->architecture);
-	if (!release_has_version(release, claim->version))
-		return err_set(e, ERR_DATA, "version is %s, but the release "
-		    "is %s", claim->version, release);
-	return 0;
+	if (release_check_version(&rules->release, claim->version, e) < 0)
+		return -1;
+	return rules->may_be_older ? 0 : version_check_prerelease(
+	    claim->format, claim->version, claim->release, e);
 }
 
 int
@@ -63,11 +80,12 @@ package_rpm_architecture(const char *arch, const char **architecture,
 
 static void
 set_claim(struct package *p, enum package_format format, const char *name,
-    const char *version, const char *architecture)
+    const char *version, const char *release, const char *architecture)
 {
 	p->claim.format = format;
 	p->claim.name = mem_dup(name);
 	p->claim.version = mem_dup(version);
+	p->claim.release = release ? mem_dup(release) : NULL;
 	p->claim.architecture = architecture ? mem_dup(architecture) : NULL;
 }
 
@@ -79,7 +97,7 @@ read_deb(int fd, const char *file, struct package *p, struct err *e)
 
 	if (status == 0) {
 		p->digest = d.digest;
-		set_claim(p, FORMAT_DEB, d.package, d.version,
+		set_claim(p, FORMAT_DEB, d.package, d.version, NULL,
 		    strcmp(d.architecture, "all") == 0 ? NULL :
 		    d.architecture);
 		p->claim.essential = d.essential;
@@ -106,7 +124,8 @@ read_rpm(int fd, const char *file, struct package *p, struct err *e)
 	    package_rpm_architecture(r.arch, &architecture, e) < 0)
 		status = err_wrap(e, "%s", file);
 	if (status == 0)
-		set_claim(p, FORMAT_RPM, r.name, r.version, architecture);
+		set_claim(p, FORMAT_RPM, r.name, r.version, r.release,
+		    architecture);
 	rpm_clear(&r);
 	return status;
 }
@@ -127,6 +146,7 @@ package_clear(struct package *p)
 {
 	free((char *)p->claim.name);
 	free((char *)p->claim.version);
+	free((char *)p->claim.release);
 	free((char *)p->claim.architecture);
 	*p = (struct package){.claim = {.name = NULL}};
 }

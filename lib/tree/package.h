@@ -10,12 +10,14 @@
 #include "lib/base/err.h"
 #include "lib/data/hash.h"
 #include "lib/tree/build.h"
+#include "lib/tree/release.h"
 
 /* What a package says of itself; borrowed from what was read. */
 struct package_claim {
 	enum package_format format;
 	const char *name;
 	const char *version;
+	const char *release;	/* of an rpm; NULL: not known, or a .deb */
 	const char *architecture;	/* Debian's name; NULL: all of them */
 	const char *essential;	/* a deb's field that makes it so, or NULL */
 };
@@ -34,15 +36,28 @@ struct package {
 int package_read(int fd, const char *file, struct package *p, struct err *e);
 void package_clear(struct package *p);
 
+/* What the packages of a job are judged by. */
+struct package_rules {
+	struct release release;
+	struct strv allowed;	/* names, and shell patterns */
+	struct strv essential;	/* the same, of what users may not remove */
+	bool may_be_older;	/* --allow-older-version */
+};
+
+/* As configured; release is the option, or NULL. Clear it in any case. */
+int package_rules_read(struct package_rules *rules, const struct conf *conf,
+    const char *release, struct err *e);
+void package_rules_clear(struct package_rules *rules);
+
 /*
- * ERR_DATA unless the name is one of `allowed` (names and shell patterns), and
- * of `essential` where users could not remove it, the version belongs to the
- * release, and, where build is not NULL, format and architecture are the
- * build's.
+ * ERR_DATA unless the name is allowed, and as essential where users could not
+ * remove it, the version belongs to the release and is no prerelease that
+ * passes for newer than its release, and, where build is not NULL, format and
+ * architecture are the build's.
  */
 int package_judge(const struct package_claim *claim,
-    const struct strv *allowed, const struct strv *essential,
-    const char *release, const struct build *build, struct err *e);
+    const struct package_rules *rules, const struct build *build,
+    struct err *e);
 
 /* The same as rpm says it, into Debian's name; NULL for noarch. ERR_DATA. */
 int package_rpm_architecture(const char *arch, const char **architecture,

@@ -33,7 +33,7 @@ large_mib=${LARGE_MIB:-50}
 upload_mib=${UPLOAD_MIB:-1024}	# one package that is sent
 tree=${TREE:-5000}	# small packages of the tree that is sent
 memory_limit=$((64 * 1024))	# KiB
-release=v1.0
+release=v1.0.0
 generations=5	# that deploy-repo keeps
 
 here=$(cd "$(dirname "$0")" && pwd)

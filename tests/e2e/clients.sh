@@ -17,8 +17,8 @@ client_loop() {
 
 test_thirty_generations_under_a_client() {
     local i
-    make_deb p veilid-cli 0.1 amd64
-    must dist build -r v0.1 --from p --partial
+    make_deb p veilid-cli 0.1.0 amd64
+    must dist build -r v0.1.0 --from p --partial
     must export_and_deploy
     web_start "$T/srv"
     apt_root r "$WEB"
@@ -27,8 +27,8 @@ test_thirty_generations_under_a_client() {
     PIDS+=("$client")
     for i in $(seq 2 31); do
         rm -rf p
-        make_deb p veilid-cli "0.$i" amd64
-        must dist build -r "v0.$i" --from p --partial
+        make_deb p veilid-cli "0.$i.0" amd64
+        must dist build -r "v0.$i.0" --from p --partial
         must export_and_deploy
         [ ! -e failed ] || break
     done
@@ -37,7 +37,7 @@ test_thirty_generations_under_a_client() {
     [ ! -e failed ] || die "a client failed: $(cat failed)"
     must apt r update
     must apt r install veilid-cli
-    [ "$(installed r)" = 'veilid-cli:amd64=0.31 ' ] || die "$(installed r)"
+    [ "$(installed r)" = 'veilid-cli:amd64=0.31.0 ' ] || die "$(installed r)"
     [ "$(cat rounds.r)" -ge 3 ] || die "only $(cat rounds.r) rounds"
 }
 

@@ -435,11 +435,11 @@ test_the_spare_generation_is_used_again() {
     local i spare=srv/.releases/spare
     sed -i 's/^\[deploy\]/&\nkeep = 2/' conf
     for i in 1 2 3; do
-        make_release p$i 0.$i
-        publish v0.$i p$i
+        make_release p$i 0.$i.0
+        publish v0.$i.0 p$i
     done
     [ -e $spare/SHA256SUMS ] || die "no spare one"
-    must dist remove veilid-cli=0.1
+    must dist remove veilid-cli=0.1.0
     expect 0 'reused [0-9]+ files of the spare generation' deploy -v - < <(dist -q export)
     must deploy verify
     [ ! -e $spare/apt/extra ] && [ -e $spare ] || die "no spare one again"
@@ -470,8 +470,8 @@ test_the_spare_generation_is_used_again() {
 test_a_generation_that_cannot_be_read_is_left_out() {
     local i left_out='generation 2: open .SHA256SUMS.: No such file.*left out'
     for i in 1 2 3 4 5; do
-        make_release p 0.$i
-        must dist build -r v0.$i --from p
+        make_release p 0.$i.0
+        must dist build -r v0.$i.0 --from p
         rm -r p
         must dist export; mv out $i.tar
     done

@@ -25,10 +25,10 @@ prepare() {
     sed -i "s|^inbox = $T/inbox|inbox = $SSHD_INBOX|" conf
     web_for_rpms
     for i in 1 2 3 4 5; do
-        make_deb p veilid-cli 0.$i amd64
-        [ $i -lt 3 ] || make_rpm p veilid-cli 0.$i
+        make_deb p veilid-cli 0.$i.0 amd64
+        [ $i -lt 3 ] || make_rpm p veilid-cli 0.$i.0
         [ $i -lt 3 ] && use_builds amd64-deb || use_builds amd64-deb amd64-rpm
-        must dist build -r v0.$i --from p
+        must dist build -r v0.$i.0 --from p
         rm -r p
         cp -a state state.$i
         must dist export; mv out $i.tar

@@ -214,13 +214,13 @@ test_keep_and_grace() {
     now=$(($(date +%s) - 30 * day))
     sed -i 's/^\[suite stable\]/&\nkeep = 2\ngrace = 3d/' conf
     for i in 1 2 3; do
-        make_release p$i 0.$i
-        SOURCE_DATE_EPOCH=$((now + i * day)) must dist build -r v0.$i --from p$i
+        make_release p$i 0.$i.0
+        SOURCE_DATE_EPOCH=$((now + i * day)) must dist build -r v0.$i.0 --from p$i
     done
     must dist list
-    [ "$(cut -f5 "$T/out" | sort -u | tr '\n' ' ')" = '0.2 0.3 ' ] || die list
+    [ "$(cut -f5 "$T/out" | sort -u | tr '\n' ' ')" = '0.2.0 0.3.0 ' ] || die list
     must export_and_deploy
-    [ -e srv/apt/pool/stable/main/veilid-cli_0.1_amd64.deb ] || die "no grace"
+    [ -e srv/apt/pool/stable/main/veilid-cli_0.1.0_amd64.deb ] || die "no grace"
     [ "$(find srv/apt/dists/stable/main/binary-amd64/by-hash -type f | wc -l)" = 6 ] ||
         die "by-hash of earlier generations"
     SOURCE_DATE_EPOCH=$((now + 5 * day)) must dist refresh
@@ -229,11 +229,11 @@ test_keep_and_grace() {
         die "by-hash is kept for ever, or not long enough"
     SOURCE_DATE_EPOCH=$((now + 7 * day)) must dist refresh
     must export_and_deploy
-    [ ! -e srv/apt/pool/stable/main/veilid-cli_0.1_amd64.deb ] || die "no end"
-    [ -e srv/apt/pool/stable/main/veilid-cli_0.2_amd64.deb ] || die "kept one went"
+    [ ! -e srv/apt/pool/stable/main/veilid-cli_0.1.0_amd64.deb ] || die "no end"
+    [ -e srv/apt/pool/stable/main/veilid-cli_0.2.0_amd64.deb ] || die "kept one went"
     # gone, but its name stands for its content for ever
-    DEB_EXTRA=other make_release p1 0.1
-    expect 65 'published with different contents' dist build -r v0.1 --from p1
+    DEB_EXTRA=other make_release p1 0.1.0
+    expect 65 'published with different contents' dist build -r v0.1.0 --from p1
 }
 
 test_an_old_version_cannot_slip_past_keep() {
@@ -241,7 +241,9 @@ test_an_old_version_cannot_slip_past_keep() {
     make_release p 0.3.4
     make_release q 0.3.3
     must dist build -r v0.3.4 --from p
-    expect 65 'older than the 1 newest' dist build -r v0.3.3 --from q
+    expect 65 'not newer than 0.3.4' dist build -r v0.3.3 --from q
+    expect 65 'older than the 1 newest' dist build -r v0.3.3 --from q \
+        --allow-older-version
 }
 
 test_same_name_other_content_is_refused() {
@@ -297,7 +299,7 @@ test_two_suites_do_not_touch_each_other() {
     must apt r install veilid-cli
     must dist list --suite nightly
     [ "$(cut -f1 "$T/out" | sort -u)" = nightly ] || die list
-    must dist build -r v0.3.4 --suite nightly --from p
+    must dist build -r v0.3.4 --suite nightly --from p --allow-older-version
 }
 
 test_remove_revert_refresh() {

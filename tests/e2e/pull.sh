@@ -146,8 +146,8 @@ test_states_that_do_not_fit() {
     [ -d state/generations/3 ] || die "gone"
     # another second generation
     rm -rf state
-    make_deb o lab-x 1 amd64
-    must dist build -r v1 --partial --from o
+    make_deb o lab-x 1.0.0 amd64
+    must dist build -r v1.0.0 --partial --from o
     must dist refresh
     expect 77 'generation 2 of the state differs from the public one' dist pull
     # an older one: names that it knows are not given away again

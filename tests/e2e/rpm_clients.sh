@@ -111,8 +111,8 @@ test_ten_generations_under_a_dnf() {
     local i client
     web_for_rpms
     use_builds amd64-rpm
-    for i in 1 2 3 4 5 6 7 8 9 10 11; do make_rpm p$i veilid-cli 0.$i; done
-    publish v0.1 p1
+    for i in 1 2 3 4 5 6 7 8 9 10 11; do make_rpm p$i veilid-cli 0.$i.0; done
+    publish v0.1.0 p1
     dnf_root r
     must dnf r install veilid-cli
     echo 0 >rounds
@@ -120,7 +120,7 @@ test_ten_generations_under_a_dnf() {
     client=$!
     PIDS+=("$client")
     for i in 2 3 4 5 6 7 8 9 10 11; do
-        publish v0.$i p$i
+        publish v0.$i.0 p$i
         [ ! -e failed ] || break
     done
     wait_for three_rounds || die 'no more rounds'
@@ -129,7 +129,7 @@ test_ten_generations_under_a_dnf() {
     [ ! -e failed ] || die "a client failed: $(cat failed)"
     [ ! -e retried ] || [ "$(wc -l <retried)" -le 2 ] || die "again and again"
     must dnf r --refresh upgrade
-    [ "$(installed_rpms r)" = 'veilid-cli=0.11-1 ' ] || die "$(installed_rpms r)"
+    [ "$(installed_rpms r)" = 'veilid-cli=0.11.0-1 ' ] || die "$(installed_rpms r)"
 }
 
 # --------------------------------------------------- somebody has been at it

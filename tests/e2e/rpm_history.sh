@@ -13,12 +13,20 @@ setup() {
     sed -i "s/^\[suite stable\]/&\n${1:-}/" conf
 }
 
-# add VERSION [RELEASE [OPTION...]]: of veilid-cli, into the suite stable.
-add() {
+# of VERSION [RELEASE [OPTION...]]: such an rpm of veilid-cli, alone in a directory.
+# add VERSION [RELEASE [OPTION...]]: of veilid-cli, into the suite stable; OLDER:
+# --allow-older-version, where it is one.
+of() {
     rm -rf "p-$1"
     build_rpm "p-$1" x86_64 "$RPM_SPECS/plain.spec" --define 'name veilid-cli' \
         --define "version $1" --define "release ${2:-1}" "${@:3}"
-    must dist build -r nightly-20261122 --suite stable --from "p-$1" --partial
+    echo "p-$1"
+}
+
+add() {
+    of "$@" >/dev/null
+    must dist build -r nightly-20261122 --suite stable --from "p-$1" --partial \
+        ${OLDER:-}
 }
 
 versions() {
@@ -34,7 +42,9 @@ test_keep_orders_as_rpm_does() {
     setup 'keep = 2'
     # by ASCII, or as dpkg does it, the order would be another one
     add '1.0' 10
-    add '1.0~rc1'
+    expect 65 'veilid-cli 1.0~rc1-1 of x86_64 is not newer than 1.0-10' \
+        dist build -r nightly-20261122 --suite stable --from "$(of '1.0~rc1')"
+    OLDER=--allow-older-version add '1.0~rc1'
     [ "$(versions)" = '1.0~rc1-1 1.0-10 ' ] || die "$(versions)"
     add '1.0^git2'
     [ "$(versions)" = '1.0-10 1.0^git2-1 ' ] || die "$(versions)"
@@ -45,11 +55,13 @@ test_keep_orders_as_rpm_does() {
     sed 's/^Version:/Epoch: 1\n&/' "$RPM_SPECS/plain.spec" >epoch.spec
     build_rpm e x86_64 epoch.spec --define 'name veilid-cli' \
         --define 'version 0.9' --define 'release 1'
-    must dist build -r nightly-20261122 --suite stable --from e
+    expect 65 'its epoch is not that of 1.0.1-10' \
+        dist build -r nightly-20261122 --suite stable --from e
+    must dist build -r nightly-20261122 --suite stable --from e --allow-older-version
     [ "$(versions)" = '1.0.1-10 1:0.9-1 ' ] || die "$(versions)"
     make_rpm o veilid-cli 1.0 11
     expect 65 'older than the 2 newest' \
-        dist build -r nightly-20261122 --suite stable --from o
+        dist build -r nightly-20261122 --suite stable --from o --allow-older-version
     must dist verify
     # each architecture for itself
     use_builds amd64-rpm arm64-rpm
@@ -79,8 +91,8 @@ test_grace() {
     [ ! -e srv/$R/veilid-cli-0.1-1.x86_64.rpm ] || die "no end"
     [ -e srv/$R/veilid-cli-0.2-1.x86_64.rpm ] || die "a kept one went"
     must deploy verify
-    make_rpm p veilid-server 0.1
-    must dist build -r v0.1 --from p
+    make_rpm p veilid-server 0.1.0
+    must dist build -r v0.1.0 --from p
 }
 
 test_remove() {
@@ -93,7 +105,7 @@ test_remove() {
     expect 0 '- stable veilid-cli 0.3.4-2 x86_64 \(withdrawn\)' \
         dist remove veilid-cli=0.3.4-2
     [ "$(versions)" = '0.3.4-1 0.3.4.1-1 0.3.4-1 ' ] || die "$(versions)"
-    add 0.3.4 2
+    OLDER=--allow-older-version add 0.3.4 2
     # without a release: all of them, and none of another version
     must dist remove veilid-cli=0.3.4
     [ "$(versions)" = '0.3.4.1-1 0.3.4-1 ' ] || die "$(versions)"

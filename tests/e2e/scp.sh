@@ -184,7 +184,7 @@ test_which_release() {
     CI_COMMIT_TAG=v0.3.4 must send
     the_drop v0.3.4 amd64-deb
     # -r comes before that
-    CI_COMMIT_TAG=v9 expect 0 'there already' send -r v0.3.4
+    CI_COMMIT_TAG=v9.0.0 expect 0 'there already' send -r v0.3.4
     make_debs night 2026.11.22
     IS_NIGHTLY=true CI_PIPELINE_CREATED_AT=2026-11-22T23:59:59Z must send night
     [ -n "$(ls -d "$SSHD_INBOX"/nightly-20261122.amd64-deb.*)" ] ||
@@ -624,7 +624,7 @@ test_several_releases_at_one_time() {
     prepare
     sed -i "s,^inbox = $T/home/incoming,inbox = $SSHD_INBOX," conf
     use_builds amd64-deb
-    for release in v0.3 v0.3.4 v0.3.4.1 v0.3.5 nightly-20261122; do
+    for release in v0.3.0 v0.3.4 v0.3.41 v0.3.5 nightly-20261122; do
         make_debs "of.$release" "$(echo "${release#v}" | tr -d -c 0-9.)"
         send -r "$release" "of.$release" >"out.$release" 2>"err.$release" &
         pids+=($!)

@@ -194,13 +194,13 @@ test_a_terminal() {
     must dist build -r v0.3.4 --from p
     script -qec "$BUILD/bin/distribute-packages -c conf list" typescript >/dev/null
     grep -qE '^suite +format +arch' typescript || die "no header: $(head -2 typescript)"
-    script -qec "$BUILD/bin/distribute-packages -c conf build -r v9 --from nowhere" \
+    script -qec "$BUILD/bin/distribute-packages -c conf build -r v9.0.0 --from nowhere" \
         typescript >/dev/null
     grep -q "$(printf '\033')" typescript || die "no colour on a terminal"
     NO_COLOR=1 script -qec \
-        "$BUILD/bin/distribute-packages -c conf build -r v9 --from nowhere" typescript >/dev/null
+        "$BUILD/bin/distribute-packages -c conf build -r v9.0.0 --from nowhere" typescript >/dev/null
     sed 1d typescript | sed '$d' | grep -q "$(printf '\033')\[1" && die "NO_COLOR"
-    expect 66 'x\\x1b\[31my' dist build -r v9 --from "$(printf 'x\033[31my')"
+    expect 66 'x\\x1b\[31my' dist build -r v9.0.0 --from "$(printf 'x\033[31my')"
 }
 
 # expect_installed: under dest, which has PREFIX=$1, and for that prefix.
