@@ -9,6 +9,7 @@
 #include "distribute-packages/publish.h"
 #include "distribute-packages/rpm/rpm_index.h"
 #include "distribute-packages/send.h"
+#include "distribute-packages/weight.h"
 #include "lib/sys/log.h"
 #include "lib/sys/tally.h"
 
@@ -42,7 +43,7 @@ add_deb(const struct publication *p, struct suite *s, const struct deb *d,
 	    d->digest.sha256, e);
 
 	free(path);
-	if (published < 0)
+	if (published < 0 || (published == 0 && weight_check_deb(d, e) < 0))
 		return -1;
 	t->known += published > 0;
 	if (published == 0) {
@@ -73,6 +74,8 @@ add_rpm(const struct publication *p, struct suite *s,
 		}
 	}
 	strv_clear(&basearches);
+	if (added > 0 && weight_check_rpm(r, e) < 0)
+		return -1;
 	if (added > 0)
 		print_added(t, s, r->name, r->evr, r->arch);
 	else

@@ -411,7 +411,9 @@ read_package(size_t i, void *arg, struct err *e)
 	reader_set_origin((unsigned)f->place);
 	item->format = path_ends_with(f->name, ".rpm") ? FORMAT_RPM :
 	    FORMAT_DEB;
-	if (item->format == FORMAT_RPM)
+	if (package_check_file(fd, c->options->rules, e) < 0)
+		err_wrap(e, "%s", f->name);
+	else if (item->format == FORMAT_RPM)
 		status = read_rpm(c, place, fd, f->name, item, e);
 	else
 		status = read_deb(c, place, fd, f->name, &item->deb, e);

@@ -166,6 +166,8 @@ make_generation(struct publication *p, struct err *e)
 	if (compose_signed(p, e) < 0 || compose_user_files(p, e) < 0)
 		return -1;
 	manifest_sort(&p->next.manifest);
+	if (store_measure(&p->store, &p->next.manifest, e) < 0)
+		return -1;
 	manifest_write(&p->next.manifest, &p->next.text);
 	if (par_each(2, sign_or_look, p, e) < 0)
 		return err_wrap(e, "the new generation");

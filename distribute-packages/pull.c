@@ -43,6 +43,8 @@ struct arrival {
 	struct hash *hash;
 	struct out *out;
 	uint64_t shown;		/* bytes since the last look */
+	uint64_t left;		/* bytes that may still come */
+	bool is_larger;
 };
 
 /* ------------------------------------------------------------ one file */
@@ -59,6 +61,11 @@ receive(const void *data, size_t n, void *arg)
 {
 	struct arrival *a = arg;
 
+	/* nobody waits for what is not what was announced */
+	a->is_larger = n > a->left;
+	if (a->is_larger)
+		return -1;
+	a->left -= n;
 	hash_add(a->hash, data, n);
 	out_add(a->out, data, n);
 	atomic_fetch_add(&a->pull->bytes, n);
@@ -76,7 +83,8 @@ fetch_once(struct pull *p, struct http *h, const struct manifest_entry *f,
     struct err *e)
 {
 	struct digest listed = {.size = 0}, got;
-	struct arrival a = {.pull = p, .hash = hash_open()};
+	struct arrival a = {.pull = p, .hash = hash_open(),
+	    .left = f->size != MANIFEST_NO_SIZE ? f->size : UINT64_MAX};
 	int status;
 
 	memcpy(listed.sha256, f->sha256, HASH_SIZE);
@@ -87,6 +95,10 @@ fetch_once(struct pull *p, struct http *h, const struct manifest_entry *f,
 		*e = (struct err)ERR_INIT;
 		return out_commit(a.out, e);
 	}
+	if (a.is_larger)
+		status = err_set(e, ERR_DATA, "'%s' is larger than the %llu "
+		    "bytes that are listed", f->path,
+		    (unsigned long long)f->size);
 	if (status == 0 && !hash_equal(got.sha256, f->sha256))
 		status = err_set(e, ERR_DATA, "'%s' does not have the hash "
 		    "that is listed", f->path);

@@ -105,6 +105,25 @@ store_tree(const struct store *s, const struct generation *g)
 	    .is_store = true};
 }
 
+int
+store_measure(const struct store *s, struct manifest *m, struct err *e)
+{
+	char hex[HASH_HEX];
+	struct stat st;
+	size_t i;
+
+	for (i = 0; i < m->n; i++) {
+		if (m->v[i].size != MANIFEST_NO_SIZE)
+			continue;
+		hash_hex(m->v[i].sha256, hex);
+		if (fstatat(s->objects, hex, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			return err_sys(e, "stat object '%s' ('%s')", hex,
+			    m->v[i].path);
+		m->v[i].size = (uint64_t)st.st_size;
+	}
+	return 0;
+}
+
 static int
 newest_first(const void *a, const void *b)
 {

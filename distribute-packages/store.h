@@ -86,6 +86,9 @@ int store_drops(const struct store *s, uint64_t serial, struct strv *names,
 /* The generation's files as a tree. */
 struct tree store_tree(const struct store *s, const struct generation *g);
 
+/* Fills in the sizes that the manifest does not have, from the objects. */
+int store_measure(const struct store *s, struct manifest *m, struct err *e);
+
 /*
  * Makes g, which is complete and signed, the current one. A generation of the
  * same serial must be one that store_load_readable has passed over.

@@ -201,7 +201,11 @@ read_one(size_t i, void *arg, struct err *e)
 		return err_set(e, ERR_DATA, "'%s' is not a regular file",
 		    f->path);
 	}
-	status = package_read(fd, f->path, &f->package, e);
+	status = package_check_file(fd, &c->rules, e);
+	if (status < 0)
+		err_wrap(e, "'%s'", f->path);
+	else
+		status = package_read(fd, f->path, &f->package, e);
 	close(fd);
 	if (status < 0)
 		return -1;

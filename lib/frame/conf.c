@@ -9,6 +9,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 #include "lib/frame/nearest.h"
 #include "lib/sys/fs.h"
 
@@ -119,6 +120,25 @@ conf_parse_duration(const char *text, int64_t *seconds)
 	return false;
 }
 
+bool
+conf_parse_size(const char *text, uint64_t *bytes)
+{
+	static const char letters[] = "KMGT";
+	size_t n = strspn(text, "0123456789");
+	const char *unit = text + n, *letter;
+
+	/* nine digits, and 2^40 at most: it fits */
+	if (n > 9 || !decimal_read(text, n, bytes))
+		return false;
+	if (*unit == '\0')
+		return true;
+	letter = strchr(letters, *unit);
+	if (letter == NULL || (unit[1] != '\0' && strcmp(unit + 1, "iB") != 0))
+		return false;
+	*bytes <<= 10 * (letter - letters + 1);
+	return true;
+}
+
 static bool
 has_word(const char *list, const char *word)
 {
@@ -136,6 +156,7 @@ static const char *
 wrong_form(const struct conf_key *k, const char *value)
 {
 	int64_t seconds;
+	uint64_t bytes;
 
 	switch (k->type) {
 	case CONF_TEXT:
@@ -149,6 +170,9 @@ wrong_form(const struct conf_key *k, const char *value)
 		return value[0] && strlen(value) <= 9 &&
 		    strspn(value, "0123456789") == strlen(value) ? NULL :
 		    "a number";
+	case CONF_SIZE:
+		return conf_parse_size(value, &bytes) ? NULL :
+		    "a size like 4096, 300M or 4GiB";
 	case CONF_DURATION:
 		return conf_parse_duration(value, &seconds) ? NULL :
 		    "a time like 90s, 15m, 6h or 7d";
@@ -426,6 +450,17 @@ conf_number(const struct conf *c, const char *section, const char *key)
 	const char *value = conf_get(c, section, key);
 
 	return value ? strtoull(value, NULL, 10) : 0;
+}
+
+uint64_t
+conf_size(const struct conf *c, const char *section, const char *key)
+{
+	const char *value = conf_get(c, section, key);
+	uint64_t bytes = 0;
+
+	if (value != NULL)
+		(void)conf_parse_size(value, &bytes);
+	return bytes;
 }
 
 int64_t

@@ -25,6 +25,7 @@ enum conf_type {
 	CONF_WORD,	/* no blanks */
 	CONF_LIST,	/* words separated by blanks */
 	CONF_NUMBER,	/* 0 to 999999999 */
+	CONF_SIZE,	/* bytes: 90, 90K, 15M, 4G, 1T; K is 1024 */
 	CONF_DURATION,	/* 90, 90s, 15m, 6h, 7d, 2w */
 	CONF_PATH,	/* "~/" is the home directory */
 	CONF_URL,	/* http:// or https:// */
@@ -62,6 +63,9 @@ char *conf_path(const struct conf *c, const char *section, const char *key);
 /* 0 where there is none. */
 uint64_t conf_number(const struct conf *c, const char *section,
     const char *key);
+/* In bytes; 0 where there is none. */
+uint64_t conf_size(const struct conf *c, const char *section,
+    const char *key);
 /* In seconds; 0 where there is none. */
 int64_t conf_duration(const struct conf *c, const char *section,
     const char *key);
@@ -71,6 +75,8 @@ void conf_list(const struct conf *c, const char *section, const char *key,
 /* Appends the names of the sections "kind NAME" that the file has. */
 void conf_names(const struct conf *c, const char *kind, struct strv *names);
 
+/* "4G", "4GiB" in bytes; false for anything else. */
+bool conf_parse_size(const char *text, uint64_t *bytes);
 /* "15m" in seconds; false for anything else. */
 bool conf_parse_duration(const char *text, int64_t *seconds);
 

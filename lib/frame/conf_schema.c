@@ -8,6 +8,7 @@ const struct conf_key conf_schema[] = {
 	{"release", "builds", CONF_LIST, "amd64-deb arm64-deb amd64-rpm", NULL},
 	{"release", "packages", CONF_LIST, "veilid-server veilid-cli", NULL},
 	{"release", "allow-essential", CONF_LIST, NULL, NULL},
+	{"release", "max-size", CONF_SIZE, "4GiB", NULL},
 	{"release", "tag-format", CONF_WORD, "v%v", NULL},
 	{"release", "prerelease-suite", CONF_WORD, NULL, NULL},
 	{"release", "version-suffixes", CONF_LIST, "-[0-9]*", NULL},

@@ -10,7 +10,27 @@
 #include "lib/base/text.h"
 #include "lib/frame/report.h"
 
+#define SIZES_LINE 900		/* bytes, about */
 #define ENTRY_PREFIX (2 * HASH_SIZE + 2)	/* digest, two blanks */
+
+static bool
+parse_sizes(struct manifest *m, const char *p)
+{
+	size_t n;
+
+	for (;; p += n + 1) {
+		if (m->n_sizes == m->cap_sizes) {
+			m->cap_sizes = mem_grow(m->cap_sizes, m->n_sizes + 1);
+			m->sizes = mem_resize(m->sizes, m->cap_sizes,
+			    sizeof(*m->sizes));
+		}
+		n = strcspn(p, " ");
+		if (!decimal_read(p, n, &m->sizes[m->n_sizes++]))
+			return false;
+		if (p[n] == '\0')
+			return true;
+	}
+}
 
 static bool
 parse_comment(struct manifest *m, char *line)
@@ -40,6 +60,8 @@ parse_comment(struct manifest *m, char *line)
 		return strlen(value) == 2 * HASH_SIZE &&
 		    hash_parse(value, m->previous);
 	}
+	if (strcmp(line, "sizes") == 0)
+		return parse_sizes(m, value);
 	return true;	/* a later version may say more */
 }
 
@@ -78,6 +100,7 @@ add_entry(struct manifest *m, char *path, const uint8_t sha256[HASH_SIZE])
 	}
 	m->v[m->n].path = path;
 	memcpy(m->v[m->n].sha256, sha256, HASH_SIZE);
+	m->v[m->n].size = MANIFEST_NO_SIZE;
 	m->n++;
 }
 
@@ -110,6 +133,19 @@ parse_entry(struct manifest *m, const char **p, const char *end,
 		    path);
 	add_entry(m, path, sha256);
 	*p = newline + 1;
+	return 0;
+}
+
+static int
+set_sizes(struct manifest *m, const char *what, struct err *e)
+{
+	size_t i;
+
+	if (m->n_sizes > 0 && m->n_sizes != m->n)
+		return err_set(e, ERR_DATA, "%s: has %zu sizes for %zu files",
+		    what, m->n_sizes, m->n);
+	for (i = 0; i < m->n_sizes; i++)
+		m->v[i].size = m->sizes[i];
 	return 0;
 }
 
@@ -159,6 +195,8 @@ manifest_parse(struct manifest *m, const char *text, size_t n, bool is_tree,
 			return -1;
 	if (m->n == 0)
 		return err_set(e, ERR_DATA, "%s: lists no files", what);
+	if (set_sizes(m, what, e) < 0)
+		return -1;
 	return check_directories(m, what, e);
 }
 
@@ -205,6 +243,25 @@ manifest_find(const struct manifest *m, const char *path)
 	return bsearch(&key, m->v, m->n, sizeof(*m->v), by_path);
 }
 
+/* All of them or none. Lines of less than 1024 bytes, as readers have it. */
+static void
+write_sizes(const struct manifest *m, struct buf *text)
+{
+	size_t i, line = 0;
+
+	for (i = 0; i < m->n; i++)
+		if (m->v[i].size == MANIFEST_NO_SIZE)
+			return;
+	for (i = 0; i < m->n; i++) {
+		if (i == 0 || text->n - line > SIZES_LINE) {
+			buf_str(text, i == 0 ? "# sizes" : "\n# sizes");
+			line = text->n;
+		}
+		buf_addf(text, " %" PRIu64, m->v[i].size);
+	}
+	buf_str(text, m->n > 0 ? "\n" : "");
+}
+
 void
 manifest_write(struct manifest *m, struct buf *text)
 {
@@ -220,6 +277,8 @@ manifest_write(struct manifest *m, struct buf *text)
 		hash_hex(m->previous, hex);
 		buf_addf(text, "# previous %s\n", hex);
 	}
+	if (m->serial != 0)
+		write_sizes(m, text);
 	for (i = 0; i < m->n; i++) {
 		hash_hex(m->v[i].sha256, hex);
 		buf_add(text, hex, 2 * HASH_SIZE);
@@ -234,6 +293,7 @@ void
 manifest_clear(struct manifest *m)
 {
 	free(m->v);
+	free(m->sizes);
 	arena_clear(&m->names);
 	*m = (struct manifest)MANIFEST_INIT;
 }

@@ -7,7 +7,10 @@
  *	# release v0.3.4
  *	# date 2026-11-22T15:04:05Z
  *	# previous <sha256 of the SHA256SUMS before it>
+ *	# sizes 8123 1500 ...
  *
+ * The sizes, in bytes, are those of the files in their order, in as many such
+ * lines as they need; trees of before have none.
  * A drop of packages has no such lines, and names without a slash.
  */
 #ifndef LIB_TREE_MANIFEST_H
@@ -31,11 +34,13 @@
  */
 #define MANIFEST_DROP_FILES ((size_t)10000)
 #define MANIFEST_DROP_LIMIT (MANIFEST_DROP_FILES * (2 * HASH_SIZE + 258))
+#define MANIFEST_NO_SIZE UINT64_MAX
 #define SIGNATURE_LIMIT ((size_t)64 << 10)
 
 struct manifest_entry {
 	const char *path;	/* safe in the sense of lib/base/path.h */
 	uint8_t sha256[HASH_SIZE];
+	uint64_t size;		/* bytes; MANIFEST_NO_SIZE: not known */
 };
 
 struct manifest {
@@ -49,6 +54,9 @@ struct manifest {
 	size_t n;
 	size_t cap;
 	struct arena names;
+	uint64_t *sizes;	/* while it is read */
+	size_t n_sizes;
+	size_t cap_sizes;
 };
 #define MANIFEST_INIT {.serial = 0}
 
@@ -61,7 +69,7 @@ struct manifest {
 int manifest_parse(struct manifest *m, const char *text, size_t n,
     bool is_tree, const char *what, struct err *e);
 
-/* Adds a copy of path; order is restored by manifest_sort. */
+/* Adds a copy of path, of no known size; order is restored by manifest_sort. */
 void manifest_add(struct manifest *m, const char *path,
     const uint8_t sha256[HASH_SIZE]);
 /* Sorts, and drops what is there twice with the same hash. */
@@ -71,7 +79,7 @@ void manifest_sort(struct manifest *m);
 const struct manifest_entry *manifest_find(const struct manifest *m,
     const char *path);
 
-/* Appends the text and sets m->self. */
+/* Appends the text, with sizes if all are known, and sets m->self. */
 void manifest_write(struct manifest *m, struct buf *text);
 
 void manifest_clear(struct manifest *m);

@@ -3,6 +3,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/mem.h"
@@ -11,6 +12,8 @@
 #include "lib/rpm/rpm.h"
 #include "lib/tree/version.h"
 
+#define HOLES_LEAST ((uint64_t)1 << 20)
+
 int
 package_rules_read(struct package_rules *rules, const struct conf *conf,
     const char *release, struct err *e)
@@ -18,6 +21,7 @@ package_rules_read(struct package_rules *rules, const struct conf *conf,
 	*rules = (struct package_rules){.allowed = STRV_INIT};
 	conf_list(conf, "release", "packages", &rules->allowed);
 	conf_list(conf, "release", "allow-essential", &rules->essential);
+	rules->max_size = conf_size(conf, "release", "max-size");
 	return release_find(&rules->release, release, conf, e);
 }
 
@@ -26,6 +30,60 @@ package_rules_clear(struct package_rules *rules)
 {
 	strv_clear(&rules->allowed);
 	strv_clear(&rules->essential);
+}
+
+/*
+ * Bytes in holes. st_blocks alone would accuse what is compressed, or not yet
+ * written out; SEEK_HOLE looks at the content, and where a file system has
+ * neither holes nor the call, there is none before the end.
+ */
+static uint64_t
+count_holes(int fd, off_t size)
+{
+	off_t hole = 0, data, before = lseek(fd, 0, SEEK_CUR);
+	uint64_t bytes = 0;
+
+	while ((hole = lseek(fd, hole, SEEK_HOLE)) >= 0 && hole < size) {
+		data = lseek(fd, hole, SEEK_DATA);
+		if (data < 0 || data > size)
+			data = size;	/* a hole up to the end */
+		bytes += (uint64_t)(data - hole);
+		hole = data;
+	}
+	(void)lseek(fd, before, SEEK_SET);
+	return bytes;
+}
+
+/*
+ * Most of it, and at least a MiB: compression that makes holes of zeros (ZFS)
+ * finds no such amount of them in a package.
+ */
+static bool
+is_sparse(int fd, const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+
+	if (size < HOLES_LEAST || (uint64_t)st->st_blocks * 512 > size / 2)
+		return false;
+	return count_holes(fd, st->st_size) > size / 2;
+}
+
+int
+package_check_file(int fd, const struct package_rules *rules, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "stat a package");
+	if ((uint64_t)st.st_size > rules->max_size)
+		return err_set(e, ERR_DATA, "it has %llu bytes, but [release] "
+		    "max-size is %llu", (unsigned long long)st.st_size,
+		    (unsigned long long)rules->max_size);
+	if (is_sparse(fd, &st))
+		return err_set(e, ERR_DATA, "most of its %llu bytes are a "
+		    "hole: it is no whole package, build it again",
+		    (unsigned long long)st.st_size);
+	return 0;
 }
 
 static bool

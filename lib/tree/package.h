@@ -6,6 +6,8 @@
 #ifndef LIB_TREE_PACKAGE_H
 #define LIB_TREE_PACKAGE_H
 
+#include <stdint.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/data/hash.h"
@@ -41,6 +43,7 @@ struct package_rules {
 	struct release release;
 	struct strv allowed;	/* names, and shell patterns */
 	struct strv essential;	/* the same, of what users may not remove */
+	uint64_t max_size;	/* of a package, bytes */
 	bool may_be_older;	/* --allow-older-version */
 };
 
@@ -48,6 +51,14 @@ struct package_rules {
 int package_rules_read(struct package_rules *rules, const struct conf *conf,
     const char *release, struct err *e);
 void package_rules_clear(struct package_rules *rules);
+
+/*
+ * ERR_DATA for a file that is not to be read at all: larger than max_size, or
+ * most of it a hole, which would be gigabytes here that it never was there.
+ * fd is open for reading; its position stays.
+ */
+int package_check_file(int fd, const struct package_rules *rules,
+    struct err *e);
 
 /*
  * ERR_DATA unless the name is allowed, and as essential where users could not

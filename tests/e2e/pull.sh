@@ -109,6 +109,11 @@ test_what_is_not_signed_is_refused() {
     printf X | dd of="$f" bs=1 seek=200 conv=notrunc 2>/dev/null
     expect 65 'veilid-cli-0.3.4-1.x86_64.rpm.* does not have the hash' dist pull
     nothing_came
+    # more of it: what is listed of its size is all that is taken
+    { cat keep; head -c 100000 /dev/zero; } >"$f"
+    expect 65 "veilid-cli-0.3.4-1.x86_64.rpm' is larger than the $(stat -c %s keep) bytes that are listed" \
+        dist pull
+    nothing_came
     # the half of it
     head -c 1000 keep >"$f"
     expect 65 'does not have the hash' dist pull

@@ -541,6 +541,63 @@ a_drop_lists_so_many_files(void **state)
 	buf_clear(&text);
 }
 
+/* Many lines of sizes, each short enough for readers of before. */
+static void
+sizes_are_written_and_read(void **state)
+{
+	struct manifest m = MANIFEST_INIT, again = MANIFEST_INIT;
+	struct buf text = BUF_INIT;
+	struct err e = ERR_INIT;
+	uint8_t sha256[HASH_SIZE];
+	const char *p, *end;
+	char name[16];
+	size_t i;
+
+	(void)state;
+	m.serial = 7;
+	m.date = 1795359845;
+	strcpy(m.release, "v1.0.0");
+	hash_data("", 0, sha256);
+	for (i = 0; i < 1000; i++) {
+		snprintf(name, sizeof(name), "f%04zu", i);
+		manifest_add(&m, name, sha256);
+		assert_true(m.v[i].size == MANIFEST_NO_SIZE);
+		m.v[i].size = i == 9 ? 0 : i == 10 ? 999999999999999999 : i * i;
+	}
+	manifest_write(&m, &text);
+	for (p = text.p; *p == '#'; p = end + 1) {
+		end = strchr(p, '\n');
+		assert_true(end - p < 1024);
+	}
+	assert_ok(parse(text.p, text.n, true, &again, &e), e);
+	assert_int_equal(again.n, 1000);
+	for (i = 0; i < 1000; i++)
+		assert_true(again.v[i].size == m.v[i].size);
+	/* one that is not known: none is written */
+	m.v[500].size = MANIFEST_NO_SIZE;
+	buf_clear(&text);
+	manifest_write(&m, &text);
+	assert_null(strstr(text.p, "sizes"));
+	manifest_clear(&m);
+	manifest_clear(&again);
+	buf_clear(&text);
+}
+
+static void
+sizes_that_do_not_fit(void **state)
+{
+	(void)state;
+	assert_bad_tree(HEAD "# sizes 1 2\n" H0 "  a\n", "2 sizes for 1 files");
+	assert_bad_tree(HEAD "# sizes 1\n# sizes 1\n" H0 "  a\n",
+	    "2 sizes for 1");
+	assert_bad_tree(HEAD "# sizes 1\n" H0 "  a\n" H0 "  b\n", "1 sizes");
+	assert_bad_tree(HEAD "# sizes 01\n" H0 "  a\n", "bad line");
+	assert_bad_tree(HEAD "# sizes -1\n" H0 "  a\n", "bad line");
+	assert_bad_tree(HEAD "# sizes 1 \n" H0 "  a\n", "bad line");
+	assert_bad_tree(HEAD "# sizes 9999999999999999999\n" H0 "  a\n",
+	    "bad line");
+}
+
 int
 main(void)
 {
@@ -558,6 +615,8 @@ main(void)
 		cmocka_unit_test(many_files),
 		cmocka_unit_test(longest_path),
 		cmocka_unit_test(longest_release),
+		cmocka_unit_test(sizes_are_written_and_read),
+		cmocka_unit_test(sizes_that_do_not_fit),
 		cmocka_unit_test(lines_have_one_form),
 		cmocka_unit_test(paths_are_safe),
 		cmocka_unit_test(paths_are_sorted_and_stand_once),
