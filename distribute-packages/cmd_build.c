@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "distribute-packages/apt/apt_index.h"
+#include "distribute-packages/apt/apt_release.h"
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/collect.h"
 #include "distribute-packages/drops.h"
@@ -30,14 +31,23 @@ print_added(struct counts *t, const struct suite *s, const char *name,
 		    architecture);
 }
 
+/* The package that was added last. */
+static void
+say_from(struct suite *s, const struct item *item)
+{
+	s->v[s->n - 1].from = arena_dupn(&s->strings, item->from,
+	    strlen(item->from));
+}
+
 /*
  * The pool never changes: a name that was published stands for its content
  * for good, because clients and mirrors hold indexes that say so.
  */
 static int
-add_deb(const struct publication *p, struct suite *s, const struct deb *d,
+add_deb(const struct publication *p, struct suite *s, const struct item *item,
     struct counts *t, struct err *e)
 {
+	const struct deb *d = &item->deb;
 	char *path = apt_pool_path(s, d);
 	int published = ledger_compare(&p->last.ledger, path,
 	    d->digest.sha256, e);
@@ -48,15 +58,17 @@ add_deb(const struct publication *p, struct suite *s, const struct deb *d,
 	t->known += published > 0;
 	if (published == 0) {
 		apt_index_add(s, d);
+		say_from(s, item);
 		print_added(t, s, d->package, d->version, d->architecture);
 	}
 	return 0;
 }
 
 static int
-add_rpm(const struct publication *p, struct suite *s,
-    const struct signed_rpm *r, struct counts *t, struct err *e)
+add_rpm(const struct publication *p, struct suite *s, const struct item *item,
+    struct counts *t, struct err *e)
 {
+	const struct signed_rpm *r = &item->rpm;
 	struct strv basearches = STRV_INIT;
 	int published = 0;
 	char *path;
@@ -70,6 +82,7 @@ add_rpm(const struct publication *p, struct suite *s,
 		free(path);
 		if (published == 0) {
 			rpm_index_add(s, r, basearches.v[i]);
+			say_from(s, item);
 			added++;
 		}
 	}
@@ -95,8 +108,8 @@ add_packages(const struct publication *p, struct suite *s,
 
 	for (item = c->v; item < c->v + c->n; item++) {
 		status = item->format == FORMAT_RPM ?
-		    add_rpm(p, s, &item->rpm, &t, &one) :
-		    add_deb(p, s, &item->deb, &t, &one);
+		    add_rpm(p, s, item, &t, &one) :
+		    add_deb(p, s, item, &t, &one);
 		if (status < 0)
 			tally_add(&failed, &one);
 	}
@@ -138,7 +151,10 @@ drop_repeated(struct suite *s, struct err *e)
 			v[i - 1]->is_dropped = true;
 		else
 			status = err_set(e, ERR_DATA, "'%s' appears twice, "
-			    "with different contents", v[i]->path);
+			    "with different contents: '%s' and '%s'",
+			    v[i]->path, v[i - 1]->from ? v[i - 1]->from :
+			    "published", v[i]->from ? v[i]->from :
+			    "published");
 	}
 	free(v);
 	suite_compact(s);
@@ -188,6 +204,8 @@ build(struct publication *p, const struct package_rules *rules, struct err *e)
 
 	if (s == NULL)
 		return -1;
+	if (s->has_apt)
+		apt_release_warn(s, p->conf);
 	if (publication_await_key(p, e) < 0)
 		return -1;
 	status = collection_read(&c, &o, e);

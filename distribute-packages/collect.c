@@ -409,6 +409,7 @@ read_package(size_t i, void *arg, struct err *e)
 		return err_wrap(e, "%s", place->label);
 	/* who made one package of a drop has made all of it */
 	reader_set_origin((unsigned)f->place);
+	item->from = mem_format("%s/%s", place->label, f->name);
 	item->format = path_ends_with(f->name, ".rpm") ? FORMAT_RPM :
 	    FORMAT_DEB;
 	if (package_check_file(fd, c->options->rules, e) < 0)
@@ -578,6 +579,7 @@ collection_clear(struct collection *c)
 	size_t i;
 
 	for (i = 0; i < c->n; i++) {
+		free(c->v[i].from);
 		deb_clear(&c->v[i].deb);
 		signed_rpm_clear(&c->v[i].rpm);
 	}

@@ -28,6 +28,7 @@ struct collect_options {
 struct item {
 	enum package_format format;
 	bool is_waiting;	/* an rpm for the container to sign */
+	char *from;		/* DROP/FILE or DIR/FILE */
 	struct deb deb;
 	struct signed_rpm rpm;
 };

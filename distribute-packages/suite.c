@@ -23,6 +23,11 @@ read_builds(struct suite *s, const struct conf *conf, struct err *e)
 			status = err_set(e, ERR_CONFIG, "[release] builds: "
 			    "'%s' is not a build: write ARCHITECTURE-deb "
 			    "or ARCHITECTURE-rpm", builds.v[i]);
+		else if (build_debian_word(b.architecture) != NULL)
+			status = err_set(e, ERR_CONFIG, "[release] builds: "
+			    "'%s' is not a build: write %s-%s", builds.v[i],
+			    build_debian_word(b.architecture),
+			    format_name(b.format));
 		else if (b.format == FORMAT_DEB)
 			s->has_apt = true;
 		else if (strv_has(&s->architectures, b.architecture))
@@ -31,6 +36,24 @@ read_builds(struct suite *s, const struct conf *conf, struct err *e)
 	}
 	strv_clear(&builds);
 	return status;
+}
+
+/* Packages for all machines are in every list: "all" is none of a suite. */
+static int
+check_architecture(const char *section, const char *word, struct err *e)
+{
+	const char *right = build_debian_word(word);
+	bool is_all = strcmp(right ? right : word, "all") == 0;
+
+	if (!is_all && right == NULL && control_is_architecture(word))
+		return 0;
+	if (is_all)
+		return err_set(e, ERR_CONFIG, "[%s] architectures: '%s' is not "
+		    "an architecture: leave it out, packages for all machines "
+		    "are published for each", section, word);
+	return err_set(e, ERR_CONFIG, "[%s] architectures: '%s' is not an "
+	    "architecture of Debian's%s%s", section, word,
+	    right ? ": write " : "", right ? right : "");
 }
 
 int
@@ -53,11 +76,9 @@ suite_open(struct suite *s, const struct conf *conf, const char *name,
 		return -1;
 	conf_list(conf, s->section, "architectures", &s->architectures);
 	for (i = 0; i < s->architectures.n; i++)
-		if (!control_is_architecture(s->architectures.v[i]) ||
-		    strcmp(s->architectures.v[i], "all") == 0)
-			return err_set(e, ERR_CONFIG, "[%s] architectures: "
-			    "'%s' is not an architecture", s->section,
-			    s->architectures.v[i]);
+		if (check_architecture(s->section, s->architectures.v[i],
+		    e) < 0)
+			return -1;
 	if (s->architectures.n == 0)
 		return err_set(e, ERR_CONFIG, "[%s] architectures is empty",
 		    s->section);

@@ -38,6 +38,7 @@ struct pkg {
 	 * empty line, alone; of an rpm its element in each of the lists.
 	 */
 	struct span entries[RPM_LISTS];
+	const char *from;	/* of a new one: the file that brought it */
 	bool is_new;
 	bool is_dropped;	/* until suite_compact */
 };

@@ -7,6 +7,7 @@
 #include "lib/base/date.h"
 #include "lib/base/path.h"
 #include "lib/deb/control.h"
+#include "lib/sys/log.h"
 
 /* In the order in which dak and apt-ftparchive write them. */
 static const struct {
@@ -152,6 +153,24 @@ apt_release_check_fields(const struct suite *s, const struct conf *conf,
 		free(published);
 	}
 	return status;
+}
+
+/* apt takes "*?[" for a pattern, and /.../ for a regular expression. */
+void
+apt_release_warn(const struct suite *s, const struct conf *conf)
+{
+	const char *value;
+	size_t i;
+
+	for (i = 0; i < COUNT(identity); i++) {
+		value = conf_get(conf, s->section, identity[i].key);
+		if (value != NULL && value[0] != '\0' && (value[0] == '/' ||
+		    strpbrk(value, ":,*?[]\"'\\") != NULL))
+			log_warning("[%s] %s = '%s': users cannot pin it, and "
+			    "unattended-upgrades cannot name it: use letters, "
+			    "digits, blanks, dots and dashes", s->section,
+			    identity[i].key, value);
+	}
 }
 
 /* ---------------------------------------------------------------- .sources */

@@ -39,4 +39,11 @@ int apt_release_check_fields(const struct suite *s, const struct conf *conf,
 void apt_sources_write(const struct conf *conf, const char *suite,
     struct buf *text);
 
+/*
+ * Warns of what users cannot name in their preferences, where commas separate
+ * fields (apt_preferences(5)), or in lists like unattended-upgrades has, where
+ * colons do.
+ */
+void apt_release_warn(const struct suite *s, const struct conf *conf);
+
 #endif

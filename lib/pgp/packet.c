@@ -103,7 +103,7 @@ pgp_weak_binding(const void *key, size_t n)
 	return NULL;
 }
 
-enum { SUBPACKET_FINGERPRINT = 33, SIGNATURE_HEAD = 6 };
+enum { SUBPACKET_EXPIRES = 3, SUBPACKET_FINGERPRINT = 33, SIGNATURE_HEAD = 6 };
 
 /* RFC 4880 5.2.3.1: a length as of a packet in the new format, then a type. */
 static bool
@@ -119,23 +119,51 @@ take_subpacket(const uint8_t **p, const uint8_t *end, struct packet *sub)
 	return true;
 }
 
+/* The subpackets that a v4 signature covers lie from *p to *end. */
+static bool
+find_hashed(const struct packet *packet, const uint8_t **p,
+    const uint8_t **end)
+{
+	size_t n;
+
+	if (packet->tag != TAG_SIGNATURE || packet->n < SIGNATURE_HEAD ||
+	    packet->body[0] != 4)
+		return false;
+	n = be16_read(packet->body + 4);
+	*p = packet->body + SIGNATURE_HEAD;
+	*end = *p + n;
+	return n <= packet->n - SIGNATURE_HEAD;
+}
+
+bool
+pgp_expires(const void *signatures, size_t n)
+{
+	const uint8_t *p = signatures, *end = p + n, *q, *hashed;
+	struct packet packet, sub;
+
+	while (p < end && take_packet(&p, end, &packet)) {
+		if (!find_hashed(&packet, &q, &hashed))
+			continue;
+		/* RFC 4880 5.2.3.10: seconds; 0 is never */
+		while (take_subpacket(&q, hashed, &sub))
+			if (sub.tag == SUBPACKET_EXPIRES && sub.n == 4 &&
+			    be32_read(sub.body) != 0)
+				return true;
+	}
+	return false;
+}
+
 bool
 pgp_issuer(const void *signature, size_t n, char fingerprint[PGP_FINGERPRINT])
 {
 	static const char digits[] = "0123456789ABCDEF";
 	const uint8_t *p = signature, *end;
 	struct packet packet, sub;
-	size_t hashed, i;
+	size_t i;
 
 	if (n == 0 || !take_packet(&p, p + n, &packet) ||
-	    packet.tag != TAG_SIGNATURE || packet.n < SIGNATURE_HEAD ||
-	    packet.body[0] != 4)
+	    !find_hashed(&packet, &p, &end))
 		return false;
-	hashed = be16_read(packet.body + 4);
-	if (hashed > packet.n - SIGNATURE_HEAD)
-		return false;
-	p = packet.body + SIGNATURE_HEAD;
-	end = p + hashed;
 	while (take_subpacket(&p, end, &sub)) {
 		/* key version 4, twenty bytes */
 		if (sub.tag != SUBPACKET_FINGERPRINT || sub.n != 21 ||

@@ -95,6 +95,9 @@ int pgp_count_signatures(const void *packets, size_t n);
  */
 bool pgp_read_armour(const char *text, size_t n, struct buf *packets);
 
+/* True if one of the signatures (binary packets) is for a time only. */
+bool pgp_expires(const void *signatures, size_t n);
+
 /*
  * The fingerprint of the key that a binary v4 signature says it is by (RFC
  * 4880bis 5.2.3.28, which gpg writes since 2.1), in capital hexadecimal

@@ -276,9 +276,21 @@ static int
 try_keys(struct signer *s, struct err *e)
 {
 	struct buf signature = BUF_INIT;
-	int status = signer_sign(s, SIGN_DETACHED, "test\n", 5, false,
+	int status = signer_sign(s, SIGN_BINARY, "test\n", 5, false,
 	    &signature, e);
+	const char *weak;
 
+	/* what the caller's gpg.conf has gpg do */
+	weak = status == 0 ? pgp_weak_binding(signature.p, signature.n) : NULL;
+	if (weak != NULL)
+		status = err_set(e, ERR_REFUSED, "gpg makes a signature of %s, "
+		    "which clients refuse: remove digest-algo from gpg.conf",
+		    weak);
+	else if (status == 0 && pgp_expires(signature.p, signature.n))
+		status = err_set(e, ERR_REFUSED, "gpg makes signatures that "
+		    "expire, and clients would refuse the repository then: "
+		    "remove default-sig-expire and ask-sig-expire from "
+		    "gpg.conf");
 	buf_clear(&signature);
 	return status < 0 ? err_wrap(e, "try the signing key") : 0;
 }

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
@@ -14,6 +15,35 @@ static const struct {
 	{"amd64", "x86_64"}, {"arm64", "aarch64"}, {"ppc64el", "ppc64le"},
 	{"riscv64", "riscv64"}, {"s390x", "s390x"}, {"loong64", "loongarch64"},
 };
+
+/* uname, rpm, the languages' own tool chains, container images */
+static const struct {
+	const char *word;
+	const char *deb;
+} foreign[] = {
+	{"x86-64", "amd64"}, {"x64", "amd64"}, {"intel64", "amd64"},
+	{"arm64v8", "arm64"}, {"armv8", "arm64"}, {"armv8l", "arm64"},
+	{"armv7l", "armhf"}, {"armv7hl", "armhf"}, {"armv7", "armhf"},
+	{"arm32v7", "armhf"}, {"armhfp", "armhf"}, {"arm", "armhf"},
+	{"armv6l", "armel"}, {"armv6hl", "armel"}, {"armv5tel", "armel"},
+	{"i686", "i386"}, {"i586", "i386"}, {"i486", "i386"},
+	{"x86", "i386"}, {"ia32", "i386"}, {"386", "i386"},
+	{"ppc64le", "ppc64el"}, {"powerpc64le", "ppc64el"},
+	{"ppc", "powerpc"}, {"powerpc64", "ppc64"}, {"mips64le", "mips64el"},
+	{"noarch", "all"}, {"any", "all"},
+};
+
+const char *
+build_debian_word(const char *word)
+{
+	const char *same = build_from_rpm(word);
+	size_t i;
+
+	for (i = 0; i < COUNT(foreign); i++)
+		if (strcasecmp(word, foreign[i].word) == 0)
+			return foreign[i].deb;
+	return same != NULL && strcmp(same, word) != 0 ? same : NULL;
+}
 
 bool
 build_parse(const char *name, struct build *b)

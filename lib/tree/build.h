@@ -28,6 +28,12 @@ const char *build_to_rpm(const char *architecture);
 const char *build_from_rpm(const char *arch);
 
 /*
+ * Of a word that others have for an architecture, "aarch64", "armv7l", "i686",
+ * "noarch": Debian's; NULL where the word may be Debian's own.
+ */
+const char *build_debian_word(const char *word);
+
+/*
  * The architecture that text ends with, as a word of its own, in Debian's
  * name or in rpm's: "x_1.0_amd64", "x-1.0-1.x86_64". Debian's name for it, or
  * NULL.

@@ -264,8 +264,44 @@ test_same_name_other_content_is_refused() {
     mkdir two
     DEB_EXTRA=a make_deb two/a lab-x 0.3.4 all
     DEB_EXTRA=b make_deb two/b lab-x 0.3.4 all
-    expect 65 'appears twice, with different contents' \
+    expect 65 "contents: 'two/[ab]/lab-x-0.3.4_all.deb' and 'two/[ab]/lab-x-0.3.4_all.deb'" \
         dist build -r v0.3.4 --from two/a --from two/b --partial
+}
+
+# Other people's words for Debian's architectures would make lists that no
+# machine reads.
+test_architectures_have_the_names_of_debian() {
+    local word right
+    make_release p 0.3.4
+    while read -r word right; do
+        expect 78 "architectures: '$word' is not an architecture of Debian's: write $right$" \
+            dist -o "suite stable.architectures=amd64 $word" -n build -r v0.3.4 --from p
+        expect 78 "'$word-deb' is not a build: write $right-deb" \
+            dist -o "release.builds=amd64-deb $word-deb" -n build -r v0.3.4 --from p
+    done <<'END'
+aarch64 arm64
+x86_64 amd64
+armv7l armhf
+i686 i386
+ppc64le ppc64el
+END
+    for word in noarch all any; do
+        expect 78 "'$word' is not an architecture: leave it out" \
+            dist -o "suite stable.architectures=amd64 $word" -n build -r v0.3.4 --from p
+    done
+    must dist -o 'suite stable.architectures=amd64 arm64 armhf armel i386 riscv64 hurd-i386' \
+        -n build -r v0.3.4 --from p
+}
+
+test_what_users_cannot_pin() {
+    local field
+    make_release p 0.3.4
+    for field in origin=Lab:stable 'label=Lab, stable' 'origin=/lab/' 'label=lab*'; do
+        expect 0 'warning: .suite stable. .*: users cannot pin it' \
+            dist -o "suite stable.$field" -n build -r v0.3.4 --from p
+    done
+    must dist -o 'suite stable.label=The Lab 2.0' -n build -r v0.3.4 --from p
+    ! grep -q warning err || die "$(cat err)"
 }
 
 test_release_fields_cannot_change() {

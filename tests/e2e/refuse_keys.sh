@@ -101,6 +101,27 @@ test_a_key_in_the_own_key_ring() {
     GNUPGHOME=$T/gs gpgconf --kill all
 }
 
+# Of the caller's gpg.conf: a repository that nobody can use after a week, or
+# that nobody could from the beginning.
+test_what_the_own_gpg_conf_does_to_signatures() {
+    local fpr
+    make_release p 0.3.4
+    sed -i '/^key-file/d' conf
+    cp -r "$KEYS/h.main" "$T/g"
+    fpr=$(gpg --show-keys --with-colons trusted.asc | awk -F: '$1 == "fpr" {print $10; exit}')
+    export GNUPGHOME=$T/g
+    echo 'default-sig-expire 7d' >>g/gpg.conf
+    expect 77 'signatures that expire.*remove default-sig-expire' \
+        dist -o "signing.key=$fpr" build -r v0.3.4 --from p
+    sed -i 's/^default-sig-expire.*/digest-algo SHA1/' g/gpg.conf
+    expect 77 'a signature of SHA-1.*remove digest-algo' \
+        dist -o "signing.key=$fpr" build -r v0.3.4 --from p
+    nothing_is_stored || die "something is stored"
+    sed -i '/^digest-algo/d' g/gpg.conf
+    must dist -o "signing.key=$fpr" build -r v0.3.4 --from p
+    gpgconf --kill all
+}
+
 test_a_key_from_a_descriptor() {
     make_release p 0.3.4
     must dist -o signing.key-file=/dev/fd/7 build -r v0.3.4 --from p 7< <(cat key)

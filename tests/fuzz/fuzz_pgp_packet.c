@@ -13,6 +13,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct buf packets = BUF_INIT;
 
 	must(weak == NULL || weak[0] != '\0');
+	(void)pgp_expires(data, n);
 	must(!pgp_issuer(data, n, fingerprint) ||
 	    strlen(fingerprint) == PGP_FINGERPRINT - 1);
 	must(pgp_count_signatures(data, n) >= -1);
