@@ -175,6 +175,33 @@ apt_release_warn(const struct suite *s, const struct conf *conf)
 
 /* ---------------------------------------------------------------- .sources */
 
+/*
+ * To the letter, as root. apt stops with "Conflicting values set for option
+ * Signed-By" where another file names the URL with another key, so that goes
+ * first, but for other suites' files of ours; and the key must be readable for
+ * the user _apt, whatever the umask.
+ */
+static void
+add_instructions(struct buf *text, const char *prefix, const char *suite,
+    const char *url, int n)
+{
+	buf_addf(text, "# As root. First remove what names this URL already:\n"
+	    "# grep -lsF '%.*s/apt' /etc/apt/sources.list.d/*.list "
+	    "/etc/apt/sources.list.d/*.sources | grep -v '/%s-[^/]*[.]sources$'"
+	    " | xargs -r rm\n", n, url, prefix);
+	buf_addf(text, "# (and such a line of /etc/apt/sources.list). Then the "
+	    "key, then this file:\n"
+	    "# install -d -m 755 /etc/apt/keyrings\n"
+	    "# curl -fsS -o /etc/apt/keyrings/%s-packages-key.asc "
+	    "%.*s/gpg/%s-packages-key.public\n", prefix, n, url, prefix);
+	buf_addf(text,
+	    "# curl -fsS -o /etc/apt/sources.list.d/%s-%s.sources "
+	    "%.*s/apt/%s-%s.sources\n"
+	    "# chmod 644 /etc/apt/keyrings/%s-packages-key.asc "
+	    "/etc/apt/sources.list.d/%s-%s.sources\n", prefix, suite, n, url,
+	    prefix, suite, prefix, prefix, suite);
+}
+
 void
 apt_sources_write(const struct conf *conf, const char *suite,
     struct buf *text)
@@ -188,10 +215,7 @@ apt_sources_write(const struct conf *conf, const char *suite,
 
 	while (n > 0 && url[n - 1] == '/')
 		n--;
-	buf_addf(text, "# Save as /etc/apt/sources.list.d/%s-%s.sources; the "
-	    "key first:\n# curl -fsS -o /etc/apt/keyrings/%s-packages-key.asc "
-	    "%.*s/gpg/%s-packages-key.public\n", prefix, suite, prefix, (int)n,
-	    url, prefix);
+	add_instructions(text, prefix, suite, url, (int)n);
 	buf_addf(text, "Types: deb\nURIs: %.*s/apt\nSuites: %s\n"
 	    "Components: main\nArchitectures:", (int)n, url, suite);
 	conf_list(conf, section, "architectures", &architectures);
