@@ -24,18 +24,36 @@ SECS = 60
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 BUILD = build$(if $(filter release,$(MODE)),,/$(MODE))
-MODE_FLAGS_release = -O2 -D_FORTIFY_SOURCE=2
+MODE_FLAGS_release = -O2 $(HARDENED)
 MODE_FLAGS_debug = -Og
 MODE_FLAGS_asan = -Og -fsanitize=address,undefined -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer
 MODE_FLAGS_tsan = -Og -fsanitize=thread
 
-CFLAGS = -g $(MODE_FLAGS_$(MODE))
+# What this compiler has of these; of the levels of _FORTIFY_SOURCE the highest
+# that the C library knows. -U: some compilers define one themselves.
+try = $(shell echo 'int main(void) { return 0; }' | \
+	$(CC) -Werror -O2 $(1) -x c -c -o /dev/null - 2>/dev/null && echo '$(1)')
+fortify = $(shell printf '%s\n' '\#include <stdlib.h>' \
+	'\#if __USE_FORTIFY_LEVEL < 3' '\#error' '\#endif' | \
+	$(CC) -O2 -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -x c -E -o /dev/null - \
+	2>/dev/null && echo 3 || echo 2)
+ifeq ($(MODE),release)
+HARDENED := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(fortify) \
+	$(call try,-fcf-protection) $(call try,-fstack-clash-protection) \
+	$(call try,-ftrivial-auto-var-init=zero)
+endif
+
+# Of the caller, who adds to the rest: a packager's have the last word.
+CFLAGS = -g
+comma = ,
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 \
 	-DVERSION='"$(VERSION)"' -iquote . -pthread -fPIE \
 	-fstack-protector-strong -Wall -Wextra -Werror -Wshadow \
 	-Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	-Wwrite-strings -Wvla -Wformat=2 -MMD -MP $(CFLAGS)
+	-Wwrite-strings -Wvla -Wformat=2 -MMD -MP $(MODE_FLAGS_$(MODE)) \
+	$(if $(filter -O0 -D_FORTIFY_SOURCE% -Wp$(comma)-D_FORTIFY_SOURCE%,\
+	$(CPPFLAGS) $(CFLAGS)),-U_FORTIFY_SOURCE) $(CPPFLAGS) $(CFLAGS)
 LDFLAGS = -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 LDLIBS = -larchive -lgpgme -lcurl -lssh -lcjson -linih -lz -lcrypto \
 	-lseccomp

@@ -63,14 +63,33 @@ for group in "$@"; do
     shift
 done
 
-# Before these, libssh passes over an AES-GCM tag that is wrong.
-libssh_is_old() {
-    least=0.11.5~
-    if grep -q '^VERSION_ID="12"' /etc/os-release; then
-        least=0.10.6-0+deb12u3
+# least PACKAGE: the oldest version whose known faults do not matter here, and
+# why; nothing for other packages. Those of Debian 12 are in its security
+# archive.
+least() {
+    if ! grep -q '^VERSION_ID="12"' /etc/os-release; then
+        case $1 in libssh-dev) echo 0.11.5~ CVE-2026-59847 ;; esac
+        return 0
     fi
-    dpkg --compare-versions \
-        "$(dpkg-query -W -f '${Version}' libssh-dev 2>/dev/null)" lt "$least"
+    case $1 in
+    # passes over an AES-GCM tag that is wrong
+    libssh-dev) echo 0.10.6-0+deb12u3 CVE-2026-59847 ;;
+    # opens packages that nobody has looked at
+    libarchive-dev) echo 3.6.2-1+deb12u5 \
+        CVE-2026-14164, CVE-2026-15028, CVE-2026-16517 ;;
+    # frees twice what it read of gpg's status
+    libgpgme-dev) echo 1.18.0-3+deb12u1 CVE-2026-129975 ;;
+    # reads keys and signatures from outside
+    gnupg | gpg) echo 2.2.40-1.1+deb12u2 CVE-2025-68973 ;;
+    esac
+}
+
+# is_old PACKAGE: it is installed, and older than that.
+is_old() {
+    version=$(least "$1")
+    version=${version%% *}
+    [ -n "$version" ] && dpkg --compare-versions \
+        "$(dpkg-query -W -f '${Version}' "$1" 2>/dev/null)" lt "$version"
 }
 
 missing=
@@ -90,10 +109,7 @@ for package in "$@"; do
     if [ "$package" = npm ] && command -v npm >/dev/null; then continue; fi
     state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) ||
         state=none
-    if [ "$package" = libssh-dev ] && [ "$state" = installed ] &&
-        libssh_is_old; then
-        state=old
-    fi
+    if [ "$state" = installed ] && is_old "$package"; then state=old; fi
     [ "$state" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
@@ -120,10 +136,10 @@ if ! { $as_root apt-get $lock -qq update &&
 fi
 rm -f "$log"
 
-case "$missing " in *" libssh-dev "*)
-    if libssh_is_old; then
-        echo "deps.sh: libssh is older than $least (CVE-2026-59847): is the" \
+for package in $missing; do
+    if is_old "$package"; then
+        echo "deps.sh: $package is older than $(least "$package"): is the" \
             "security archive among apt's sources?" >&2
         exit 69
-    fi ;;
-esac
+    fi
+done

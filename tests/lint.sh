@@ -98,7 +98,7 @@ check_shellcheck() {
 # The flags of the Makefile, one a line, but for those that write files.
 compiler_flags() {
     # shellcheck disable=SC2016
-    make -s --no-print-directory DEPS=no MODE=release \
+    make -s --no-print-directory DEPS=no MODE=release CC=clang \
         --eval='print-flags:;@printf "%s\n" $(ALL_CFLAGS)' print-flags |
         grep -vxE -e '-MMD|-MP|-g'
 }
