@@ -64,24 +64,12 @@ for group in "$@"; do
 done
 
 # least PACKAGE: the oldest version whose known faults do not matter here, and
-# why; nothing for other packages. Those of Debian 12 are in its security
-# archive.
+# why; nothing for other packages.
+release=13
+if grep -q '^VERSION_ID="12"' /etc/os-release; then release=12; fi
 least() {
-    if ! grep -q '^VERSION_ID="12"' /etc/os-release; then
-        case $1 in libssh-dev) echo 0.11.5~ CVE-2026-59847 ;; esac
-        return 0
-    fi
-    case $1 in
-    # passes over an AES-GCM tag that is wrong
-    libssh-dev) echo 0.10.6-0+deb12u3 CVE-2026-59847 ;;
-    # opens packages that nobody has looked at
-    libarchive-dev) echo 3.6.2-1+deb12u5 \
-        CVE-2026-14164, CVE-2026-15028, CVE-2026-16517 ;;
-    # frees twice what it read of gpg's status
-    libgpgme-dev) echo 1.18.0-3+deb12u1 CVE-2026-129975 ;;
-    # reads keys and signatures from outside
-    gnupg | gpg) echo 2.2.40-1.1+deb12u2 CVE-2025-68973 ;;
-    esac
+    sed -n 's/^LEAST("'"$release"'", "'"$1"'", "[^"]*", "\([^"]*\)", "\([^"]*\)")$/\1 \2/p' \
+        lib/frame/libraries.def
 }
 
 # is_old PACKAGE: it is installed, and older than that.

@@ -11,6 +11,7 @@
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
 #include "lib/frame/job_log.h"
+#include "lib/frame/libraries.h"
 #include "lib/frame/nearest.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/log.h"
@@ -48,7 +49,7 @@ static const struct tool_option common_options[] = {
 	{0, "json", NULL, NULL, "print results as one JSON document",
 	    TOOL_FLAG, &common.wants_json},
 	{0, "help", NULL, NULL, "print this", TOOL_FLAG, &common.wants_help},
-	{0, "version", NULL, NULL, "print the version",
+	{0, "version", NULL, NULL, "print the version; with -v of libraries too",
 	    TOOL_FLAG, &common.wants_version},
 	{0},
 };
@@ -399,6 +400,13 @@ clear_lists(const struct options *o)
 			strv_clear(o->v[i]->into);
 }
 
+static int
+print_version(const struct tool *tool, struct err *e)
+{
+	printf("%s %s\n", tool->name, VERSION);
+	return common.verbosity > 0 ? libraries_print(e) : 0;
+}
+
 int
 tool_main(const struct tool *tool, int argc, char **argv)
 {
@@ -417,7 +425,7 @@ tool_main(const struct tool *tool, int argc, char **argv)
 	if (status == 0 && common.wants_help)
 		print_help(tool);
 	else if (status == 0 && common.wants_version)
-		printf("%s %s\n", tool->name, VERSION);
+		status = print_version(tool, &e);
 	else if (status == 0)
 		status = run_verb(tool, &o, argv + optind, &e);
 	clear_lists(&o);

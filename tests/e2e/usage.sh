@@ -264,4 +264,18 @@ test_install_where_make_says() {
         die 'the unit starts another one'
 }
 
+# Fixes come by the security archive: who has not got them is told.
+test_versions_of_libraries() {
+    local ours=libssh-4
+    must deploy --version -v
+    grep -qx "$ours $(dpkg-query -W -f '${Version}' $ours)" out || die "$(cat out)"
+    grep 'too old' out && die 'of what deps.sh has installed'
+    [ "$VC_PRIVATE" = yes ] || { echo '# skip this needs a mount'; return; }
+    sed "/^Package: $ours\$/,/^Version:/s/^Version: .*/Version: 0.9.8-0/" /var/lib/dpkg/status >status
+    must unshare -m bash -c 'mount --bind status /var/lib/dpkg/status && exec "$@"' - \
+        "$BUILD/bin/deploy-repo" --version -v
+    grep -q "^$ours 0.9.8-0 (too old: .*CVE-2026-59847)" out || die "$(cat out)"
+    [ "$(grep -c 'too old' out)" = 1 ] || die "$(cat out)"
+}
+
 run_tests
