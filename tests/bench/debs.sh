@@ -192,6 +192,25 @@ one_reprepro() {
     reprepro -s -b "$reprepro" includedeb stable "$one"
 }
 
+# ------------------------------------------------- what readers cost
+
+# The same work in a process of its own, and in one that has the keys.
+need_read_debs() {
+    cc -O2 -std=c17 -D_GNU_SOURCE -iquote "$here/../.." -o "$work/read_debs" \
+        "$here/read_debs.c" "$build/libveilid-cicd.a" \
+        -larchive -lseccomp -lcrypto -lz -pthread
+}
+
+read_all() {
+    "$work/read_debs" "$1" "$work/small/amd64" &&
+        "$work/read_debs" "$1" "$work/small/arm64"
+}
+
+by_reader_ready() { echo 0 >>"$work/peak"; }
+by_reader() { read_all reader; }
+in_process_ready() { :; }
+in_process() { read_all process; }
+
 # ------------------------------------------------------------ large ones
 
 need_large() {
@@ -232,6 +251,11 @@ debs_rows() {
     if wanted index-cold/reprepro && has reprepro; then
         need_slow
         compare index-cold reprepro 10 1 "$slow_note" cold_ours cold_reprepro
+    fi
+    if wanted opened/in-process; then
+        need_small
+        need_read_debs
+        compare opened in-process 0.9 "$runs" '' by_reader in_process
     fi
     if wanted index-one/reprepro && has reprepro; then
         need_base
