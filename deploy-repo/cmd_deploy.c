@@ -175,6 +175,24 @@ read_arguments(const struct tool_call *call, struct origin *o, struct err *e)
 	return 0;
 }
 
+/*
+ * Where it cannot be looked for drops, nobody may say that there is none. An
+ * archive does without the inbox; only its sender is not told then.
+ */
+static int
+find_drops(const struct site *s, struct origin *o, struct err *e)
+{
+	if (s->inbox >= 0)
+		return drop_list_generations(s->inbox, &o->drops, &o->n, e);
+	if (!o->is_tar) {
+		*e = s->no_inbox;
+		return -1;
+	}
+	if (s->no_inbox.kind != ERR_MISSING)
+		log_warning("%s", s->no_inbox.text);
+	return 0;
+}
+
 int
 cmd_deploy(const struct tool_call *call, struct err *e)
 {
@@ -184,8 +202,8 @@ cmd_deploy(const struct tool_call *call, struct err *e)
 
 	if (status == 0)
 		status = site_open(&s, call->conf, true, e);
-	if (status == 0 && s.inbox >= 0)
-		status = drop_list_generations(s.inbox, &o.drops, &o.n, e);
+	if (status == 0)
+		status = find_drops(&s, &o, e);
 	if (status == 0)
 		status = deploy(call, &s, &o, e);
 	site_close(&s);

@@ -150,8 +150,9 @@ find_known(struct intake *in, struct err *e)
 	int status;
 
 	snprintf(name, sizeof(name), "%" PRIu64, m->serial);
-	if (!fs_exists(in->site->releases, name))
-		return 0;
+	status = fs_exists(in->site->releases, name, e);
+	if (status <= 0)
+		return status;
 	if (site_load(in->site, m->serial, &k, &unreadable) < 0) {
 		status = site_pass_over(&unreadable, e);
 		if (status == 0)

@@ -88,16 +88,15 @@ remove_unfinished(const struct site *s)
 	strv_clear(&names);
 }
 
+/* Generations may come from archives alone: whoever needs it asks for why. */
 static void
 open_inbox(struct site *s)
 {
 	char *path = conf_path(s->conf, "deploy", "inbox");
-	struct err e = ERR_INIT;
 
-	s->inbox = fs_open_dir(path, &e);
-	/* generations may come from archives alone */
-	if (s->inbox < 0 && e.kind != ERR_MISSING)
-		log_warning("[deploy] inbox: %s", e.text);
+	s->inbox = fs_open_dir(path, &s->no_inbox);
+	if (s->inbox < 0)
+		err_wrap(&s->no_inbox, "[deploy] inbox");
 	free(path);
 }
 
@@ -121,12 +120,29 @@ prepare_writing(struct site *s, struct err *e)
 static int
 prepare_reading(struct site *s, struct err *e)
 {
-	if (fs_exists(s->root, SITE_RELEASES)) {
+	int exists = fs_exists(s->root, SITE_RELEASES, e);
+
+	if (exists < 0)
+		return -1;
+	if (exists > 0) {
 		s->releases = fs_open_subdir(s->root, SITE_RELEASES, e);
 		if (s->releases < 0)
 			return -1;
 	}
 	return enter_sandbox(s, false, e);
+}
+
+/* The serial that the link `current` names. */
+static int
+find_current(struct site *s, struct err *e)
+{
+	char target[SERIAL_TEXT];
+	int there = s->releases < 0 ? 0 : fs_read_link(s->releases,
+	    SITE_CURRENT, target, sizeof(target), e);
+
+	if (there > 0 && !serial_read(target, &s->live))
+		s->live = 0;
+	return there < 0 ? -1 : 0;
 }
 
 int
@@ -144,8 +160,7 @@ site_open(struct site *s, const struct conf *conf, bool for_writing,
 	status = for_writing ? prepare_writing(s, e) : prepare_reading(s, e);
 	if (status < 0)
 		return err_wrap(e, "'%s'", s->path);
-	s->live = site_current(s);
-	return 0;
+	return find_current(s, e);
 }
 
 void
@@ -159,18 +174,6 @@ site_close(struct site *s)
 			close(fds[i]);
 	free(s->path);
 	*s = (struct site)SITE_INIT;
-}
-
-uint64_t
-site_current(const struct site *s)
-{
-	char target[SERIAL_TEXT];
-	uint64_t serial;
-
-	if (s->releases < 0 || !fs_read_link(s->releases, SITE_CURRENT,
-	    target, sizeof(target)) || !serial_read(target, &serial))
-		return 0;
-	return serial;
 }
 
 /* ------------------------------------------------ what is kept, and how */
@@ -208,9 +211,13 @@ int
 site_open_generation(const struct site *s, uint64_t serial, struct err *e)
 {
 	char name[SERIAL_TEXT];
+	int exists;
 
 	snprintf(name, sizeof(name), "%" PRIu64, serial);
-	if (s->releases < 0 || !fs_exists(s->releases, name))
+	exists = s->releases < 0 ? 0 : fs_exists(s->releases, name, e);
+	if (exists < 0)
+		return -1;
+	if (exists == 0)
 		return err_set(e, ERR_MISSING, "generation %s is not kept: see "
 		    "deploy-repo list", name);
 	return fs_open_subdir(s->releases, name, e);

@@ -38,7 +38,8 @@ struct site {
 	char *path;		/* of the root */
 	int root;
 	int releases;		/* -1: nothing was ever deployed */
-	int inbox;		/* [deploy] inbox; -1: there is none */
+	int inbox;		/* [deploy] inbox; -1: see no_inbox */
+	struct err no_inbox;	/* why it is not open */
 	int lock;		/* -1: opened for reading */
 	uint64_t live;		/* 0: nothing is live */
 	uid_t owner;		/* (uid_t)-1: leave it */
@@ -54,9 +55,6 @@ struct site {
 int site_open(struct site *s, const struct conf *conf, bool for_writing,
     struct err *e);
 void site_close(struct site *s);	/* accepts what was never opened */
-
-/* The serial that the link `current` names now; 0: none. */
-uint64_t site_current(const struct site *s);
 
 /* A generation that is kept: its manifest as it lies in its directory. */
 struct kept {

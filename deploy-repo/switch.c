@@ -49,13 +49,16 @@ top_names(const struct manifest *m, struct strv *names)
 	}
 }
 
-static bool
-is_our_link(const struct site *s, const char *name)
+/* 1, 0, or -1. */
+static int
+is_our_link(const struct site *s, const char *name, struct err *e)
 {
 	char target[PATH_MAX];
+	int status = fs_read_link(s->root, name, target, sizeof(target), e);
 
-	return fs_read_link(s->root, name, target, sizeof(target)) &&
-	    path_starts_with(target, SITE_PREFIX) &&
+	if (status <= 0)
+		return status;
+	return path_starts_with(target, SITE_PREFIX) &&
 	    strcmp(target + strlen(SITE_PREFIX), name) == 0;
 }
 
@@ -111,18 +114,19 @@ place_link(const struct site *s, const char *name, struct undo *undo,
     struct err *e)
 {
 	char *target = mem_format(SITE_PREFIX "%s", name);
-	int status = 0;
+	int status = is_our_link(s, name, e), exists = 0;
 
-	if (is_our_link(s, name))
-		goto out;
-	if (fs_exists(s->root, name)) {
+	if (status == 0)
+		exists = fs_exists(s->root, name, e);
+	if (status != 0 || exists < 0) {
+		status = status > 0 ? 0 : -1;
+	} else if (exists > 0) {
 		status = exchange(s, name, target, undo, e);
 	} else {
 		/* before: its failure may come after the link is there */
 		strv_add(&undo->made, name);
 		status = fs_swap_link(s->root, name, target, e);
 	}
-out:
 	free(target);
 	return status;
 }
@@ -133,14 +137,18 @@ remove_old_links(const struct site *s, const struct strv *names,
     struct err *e)
 {
 	struct strv present = STRV_INIT;
-	int status = fs_list(s->root, &present, e);
+	int status = fs_list(s->root, &present, e), ours;
 	size_t i;
 
-	for (i = 0; i < present.n && status == 0; i++)
-		if (!strv_has(names, present.v[i]) &&
-		    is_our_link(s, present.v[i]) &&
-		    unlinkat(s->root, present.v[i], 0) < 0)
+	for (i = 0; i < present.n && status == 0; i++) {
+		if (strv_has(names, present.v[i]))
+			continue;
+		ours = is_our_link(s, present.v[i], e);
+		if (ours < 0)
+			status = -1;
+		else if (ours > 0 && unlinkat(s->root, present.v[i], 0) < 0)
 			status = err_sys(e, "remove link '%s'", present.v[i]);
+	}
 	strv_clear(&present);
 	return status;
 }
@@ -307,7 +315,7 @@ go_back(struct site *s, uint64_t before, struct undo *undo)
 	undo_links(s, undo);
 	if (before == 0)
 		(void)unlinkat(s->releases, SITE_CURRENT, 0);
-	else if (site_current(s) != before && set_current(s, before, &e) < 0)
+	else if (set_current(s, before, &e) < 0)
 		log_error("cannot go back to generation %" PRIu64 ": %s",
 		    before, e.text);
 	s->live = before;

@@ -36,6 +36,8 @@ int
 store_open(struct store *s, const struct conf *conf, bool for_writing,
     struct err *e)
 {
+	int exists;
+
 	s->path = conf_path(conf, "repository", "state");
 	s->dir = for_writing ? fs_make_dir(s->path, 0755, e) :
 	    fs_open_dir(s->path, e);
@@ -51,7 +53,10 @@ store_open(struct store *s, const struct conf *conf, bool for_writing,
 	    open_sub(s->dir, GENERATIONS, for_writing, e);
 	if (s->generations < 0)
 		goto fail;
-	s->was_interrupted = fs_exists(s->dir, UNFINISHED);
+	exists = fs_exists(s->dir, UNFINISHED, e);
+	if (exists < 0)
+		goto fail;
+	s->was_interrupted = exists > 0;
 	return 0;
 fail:
 	err_wrap(e, "state '%s'", s->path);
@@ -180,7 +185,10 @@ load(const struct store *s, uint64_t serial, struct generation *g,
 	int dir, status;
 
 	snprintf(name, sizeof(name), "%" PRIu64, serial);
-	if (!fs_exists(s->generations, name))
+	status = fs_exists(s->generations, name, e);
+	if (status < 0)
+		return -1;
+	if (status == 0)
 		return err_set(e, ERR_MISSING, "generation %s never existed "
 		    "or is no longer kept", name);
 	dir = fs_open_subdir(s->generations, name, e);
@@ -272,9 +280,9 @@ add_drops(const struct store *s, uint64_t serial, struct strv *names,
 {
 	char *path = mem_format("%" PRIu64 "/" DROPS, serial);
 	struct buf text = BUF_INIT;
-	int status = 0;
+	int status = fs_exists(s->generations, path, e);
 
-	if (fs_exists(s->generations, path))
+	if (status > 0)
 		status = fs_read(s->generations, path, DROPS_LIMIT, &text, e);
 	if (status == 0)
 		strv_split(names, buf_cstr(&text));
@@ -340,8 +348,11 @@ write_generation(int dir, const struct generation *g, struct err *e)
 static int
 name_generation(const struct store *s, const char *name, struct err *e)
 {
-	unsigned flags = fs_exists(s->generations, name) ? RENAME_EXCHANGE : 0;
+	int exists = fs_exists(s->generations, name, e);
+	unsigned flags = exists > 0 ? RENAME_EXCHANGE : 0;
 
+	if (exists < 0)
+		return -1;
 	if (renameat2(s->generations, NEXT, s->generations, name, flags) < 0)
 		return err_sys(e, "rename the generation to '%s'", name);
 	if (fs_sync_dir(s->generations, e) < 0)

@@ -283,7 +283,7 @@ rpm_container_run(struct rpm_container *c, int64_t date,
     const char *key_file, const char *fingerprint, struct err *e)
 {
 	struct err input = ERR_INIT;
-	int status, fed;
+	int status, fed, is_done;
 
 	log_notice("signing in a container of %s", c->image);
 	fed = write_input(c, key_file, date, fingerprint, &input);
@@ -291,8 +291,10 @@ rpm_container_run(struct rpm_container *c, int64_t date,
 	c->input = -1;
 	if (wait_for_end(c, &status, e) < 0)
 		return -1;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 ||
-	    !fs_exists(c->packages, DONE))
+	is_done = fs_exists(c->packages, DONE, e);
+	if (is_done < 0)
+		return -1;
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0 || is_done == 0)
 		err_set(e, ERR_UNAVAILABLE, "[rpm] builder = container: the "
 		    "container failed (%s %d): its messages are above",
 		    WIFEXITED(status) ? "status" : "signal",

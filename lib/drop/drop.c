@@ -1,5 +1,6 @@
 #include "lib/drop/drop.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,17 +26,25 @@ unique_part(const char *name, const char *prefix)
 	return name + n + 1;
 }
 
-static bool
-is_complete(int inbox, const char *name)
+/* 1, 0, or -1: what cannot be looked at may be complete. */
+static int
+is_complete(int inbox, const char *name, struct err *e)
 {
-	char *sums = mem_format("%s/" MANIFEST_NAME, name);
+	char *sums;
 	struct stat st;
-	bool complete = !path_ends_with(name, PART) && path_is_name(name) &&
-	    fstatat(inbox, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    S_ISDIR(st.st_mode) && fs_exists(inbox, sums);
+	int status;
 
+	if (path_ends_with(name, PART) || !path_is_name(name))
+		return 0;
+	if (fstatat(inbox, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "look at drop '%s'",
+		    name);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	sums = mem_format("%s/" MANIFEST_NAME, name);
+	status = fs_exists(inbox, sums, e);
 	free(sums);
-	return complete;
+	return status;
 }
 
 static bool
@@ -52,15 +61,16 @@ drop_find_packages(int inbox, const char *release, const char *build,
 	char *prefix = mem_format("%s.%s", release, build), *found = NULL;
 	struct timespec newest = {0, 0};
 	struct strv names = STRV_INIT;
+	int status = fs_list(inbox, &names, e);
 	struct stat st;
 	size_t i;
 
-	if (fs_list(inbox, &names, e) < 0)
-		goto out;
-	for (i = 0; i < names.n; i++) {
-		if (unique_part(names.v[i], prefix) == NULL ||
-		    !is_complete(inbox, names.v[i]) ||
-		    fstatat(inbox, names.v[i], &st, AT_SYMLINK_NOFOLLOW) < 0)
+	for (i = 0; i < names.n && status >= 0; i++) {
+		if (unique_part(names.v[i], prefix) == NULL)
+			continue;
+		status = is_complete(inbox, names.v[i], e);
+		if (status <= 0 || fstatat(inbox, names.v[i], &st,
+		    AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
 		/* same time: the later name, so that the choice is one */
 		if (found != NULL && !is_newer(&st.st_mtim, &newest))
@@ -69,7 +79,10 @@ drop_find_packages(int inbox, const char *release, const char *build,
 		found = mem_dup(names.v[i]);
 		newest = st.st_mtim;
 	}
-out:
+	if (status < 0) {
+		free(found);
+		found = NULL;
+	}
 	strv_clear(&names);
 	free(prefix);
 	return found;
@@ -144,18 +157,18 @@ drop_list_generations(int inbox, struct drop **drops, size_t *n,
     struct err *e)
 {
 	struct strv names = STRV_INIT;
+	int status = fs_list(inbox, &names, e);
 	uint64_t serial;
 	size_t i;
 
 	*drops = NULL;
 	*n = 0;
-	if (fs_list(inbox, &names, e) < 0) {
-		strv_clear(&names);
-		return -1;
-	}
-	for (i = 0; i < names.n; i++) {
+	for (i = 0; i < names.n && status >= 0; i++) {
 		serial = generation_serial(names.v[i]);
-		if (serial == 0 || !is_complete(inbox, names.v[i]))
+		if (serial == 0)
+			continue;
+		status = is_complete(inbox, names.v[i], e);
+		if (status <= 0)
 			continue;
 		*drops = mem_resize(*drops, *n + 1, sizeof(**drops));
 		(*drops)[*n].serial = serial;
@@ -165,7 +178,7 @@ drop_list_generations(int inbox, struct drop **drops, size_t *n,
 	strv_clear(&names);
 	if (*n > 1)
 		qsort(*drops, *n, sizeof(**drops), by_serial);
-	return 0;
+	return status < 0 ? -1 : 0;
 }
 
 void

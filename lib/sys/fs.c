@@ -149,12 +149,15 @@ fs_make_parents(int dir, const char *path, struct err *e)
 	return 0;
 }
 
-bool
-fs_exists(int dir, const char *path)
+int
+fs_exists(int dir, const char *path, struct err *e)
 {
 	struct stat st;
 
-	return fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT || errno == ENOTDIR ? 0 :
+	    err_sys(e, "look for '%s'", path);
 }
 
 /* What may keep us waiting ends by a signal; files are read in any case. */
@@ -250,15 +253,17 @@ fs_swap_link(int dir, const char *name, const char *target, struct err *e)
 	return fs_sync_dir(dir, e);
 }
 
-bool
-fs_read_link(int dir, const char *name, char *target, size_t size)
+int
+fs_read_link(int dir, const char *name, char *target, size_t size,
+    struct err *e)
 {
 	ssize_t n = readlinkat(dir, name, target, size - 1);
 
 	if (n < 0)
-		return false;
+		return errno == ENOENT || errno == ENOTDIR || errno == EINVAL ?
+		    0 : err_sys(e, "read link '%s'", name);
 	target[n] = '\0';
-	return true;
+	return 1;
 }
 
 /* For messages: where an open directory is. Keeps errno. */
@@ -267,9 +272,10 @@ path_of(int dir, char path[PATH_MAX])
 {
 	char link[32];
 	int saved = errno;
+	struct err e = ERR_INIT;
 
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", dir);
-	if (!fs_read_link(AT_FDCWD, link, path, PATH_MAX))
+	if (fs_read_link(AT_FDCWD, link, path, PATH_MAX, &e) <= 0)
 		strcpy(path, "?");
 	errno = saved;
 	return path;

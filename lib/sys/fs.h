@@ -33,7 +33,11 @@ int fs_open_subdir(int dir, const char *path, struct err *e);
 /* Makes the directories that path, beneath dir, lies in: mode 0755. */
 int fs_make_parents(int dir, const char *path, struct err *e);
 
-bool fs_exists(int dir, const char *path);
+/*
+ * Is anything of that name there? 1, or 0 where there is none; -1: that cannot
+ * be told.
+ */
+int fs_exists(int dir, const char *path, struct err *e);
 
 /* Reads a whole file of at most max bytes; ERR_DATA if it is larger. */
 int fs_read(int dir, const char *path, size_t max, struct buf *b,
@@ -50,8 +54,9 @@ int fs_write(int dir, const char *name, const void *data, size_t n,
 /* Makes or replaces, in one step, the symbolic link `name` in dir. */
 int fs_swap_link(int dir, const char *name, const char *target,
     struct err *e);
-/* Reads a link; false where there is none or it is something else. */
-bool fs_read_link(int dir, const char *name, char *target, size_t size);
+/* Reads a link: 1; 0 where there is none or it is something else; -1. */
+int fs_read_link(int dir, const char *name, char *target, size_t size,
+    struct err *e);
 
 /*
  * Removes name and all beneath it, however deep; success where there is

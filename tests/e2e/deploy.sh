@@ -88,6 +88,44 @@ test_a_drop_brings_only_what_is_new() {
     expect 64 'neither a verb nor a serial' deploy bogus
 }
 
+# as_nobody COMMAND...
+as_nobody() {
+    setpriv --reuid 65534 --regid 65534 --clear-groups "$@"
+}
+
+# Whoever cannot look does not say that there is nothing.
+test_an_inbox_that_is_closed() {
+    two_generations
+    must deploy - <1.tar
+    expect 66 "\[deploy\] inbox: .*$T/typo" deploy -o "deploy.inbox=$T/typo"
+    expect 66 "$T/typo" deploy -o "deploy.inbox=$T/typo" 1
+    # an archive comes by itself
+    must deploy -o "deploy.inbox=$T/typo" - <1.tar
+    [ "$(id -u)" = 0 ] || { echo '# skip this needs root, to become another'; return; }
+    local n d=inbox/generation.2.abc tool=("$BUILD/bin/deploy-repo" -c "$T/conf")
+    mkdir -p $d && tar -C $d -xf 2.tar
+    chmod 755 "$T" "$HOME"
+    chown -R 65534 srv inbox
+    chmod 0 $d
+    expect 77 "look for '${d#*/}/SHA256SUMS': Permission denied" as_nobody "${tool[@]}"
+    chmod 755 $d
+    chmod 0 $d/SHA256SUMS
+    expect 77 "${d#*/}.*SHA256SUMS.*: Permission denied" as_nobody "${tool[@]}"
+    chmod 0 inbox
+    expect 77 "\[deploy\] inbox: .*$T/inbox.*Permission denied" as_nobody "${tool[@]}"
+    must as_nobody "${tool[@]}" - <1.tar
+    grep -q 'warning: \[deploy\] inbox' err || die "$(cat err)"
+    chmod 755 inbox
+    chmod 644 $d/SHA256SUMS
+    # before gpg, which needs many, has to do with it
+    for n in 4 5 6 7; do
+        as_nobody bash -c "ulimit -n $n"'; exec "$@"' - "${tool[@]}" >out 2>err
+        [ $? = 71 ] || die "with $n descriptors: $(cat err)"
+    done
+    must as_nobody "${tool[@]}"
+    [ "$(live)" = 2 ] || die "$(live)"
+}
+
 test_the_newest_drop_is_taken_and_older_ones_go() {
     two_generations
     mkdir -p inbox/generation.{1.a,2.b,2.c.part,x.d,03.e}

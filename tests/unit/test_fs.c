@@ -207,14 +207,20 @@ makes_no_parents_through_a_link(void **state)
 static void
 exists(void **state)
 {
+	char far[4100];
+	struct err e = ERR_INIT;
 	int dir = open_d();
 
 	(void)state;
-	assert_true(fs_exists(dir, "file"));
-	assert_true(fs_exists(dir, "sub"));
-	assert_true(fs_exists(dir, "dangling"));
-	assert_false(fs_exists(dir, "no"));
-	assert_false(fs_exists(dir, ""));
+	memset(far, 'x', sizeof(far) - 1);
+	far[sizeof(far) - 1] = '\0';
+	assert_int_equal(fs_exists(dir, far, &e), -1);
+	assert_int_equal(e.kind, ERR_IO);
+	assert_int_equal(fs_exists(dir, "file", &e), 1);
+	assert_int_equal(fs_exists(dir, "sub", &e), 1);
+	assert_int_equal(fs_exists(dir, "dangling", &e), 1);
+	assert_int_equal(fs_exists(dir, "no", &e), 0);
+	assert_int_equal(fs_exists(dir, "", &e), 0);
 	close(dir);
 }
 
@@ -319,17 +325,17 @@ swaps_links(void **state)
 
 	(void)state;
 	assert_ok(fs_swap_link(dir, "current", "one", &e), e);
-	assert_true(fs_read_link(dir, "current", target, sizeof(target)));
+	assert_int_equal(fs_read_link(dir, "current", target, sizeof(target), &e), 1);
 	assert_string_equal(target, "one");
 	run("ln -s left-over d/.current.new");
 	assert_ok(fs_swap_link(dir, "current", "two", &e), e);
-	assert_true(fs_read_link(dir, "current", target, sizeof(target)));
+	assert_int_equal(fs_read_link(dir, "current", target, sizeof(target), &e), 1);
 	assert_string_equal(target, "two");
-	assert_true(fs_read_link(dir, "current", target, 3));
+	assert_int_equal(fs_read_link(dir, "current", target, 3, &e), 1);
 	assert_string_equal(target, "tw");
 	assert_int_equal(count_names("d"), before + 1);
-	assert_false(fs_read_link(dir, "file", target, sizeof(target)));
-	assert_false(fs_read_link(dir, "no", target, sizeof(target)));
+	assert_int_equal(fs_read_link(dir, "file", target, sizeof(target), &e), 0);
+	assert_int_equal(fs_read_link(dir, "no", target, sizeof(target), &e), 0);
 	assert_fails(fs_swap_link(dir, "sub", "x", &e), e, ERR_IO, "'sub'");
 	assert_ok(fs_remove_tree(dir, "current", &e), e);
 	assert_int_equal(count_names("d"), before);
