@@ -200,6 +200,43 @@ warn_of_gap(const struct intake *in)
 		    m->serial);
 }
 
+/*
+ * What stands in the root beside these is not ours, and a name in a manifest
+ * would take its place: only what distribute-packages makes is taken.
+ */
+static bool
+is_of_a_tree(const char *path)
+{
+	static const char *const folders[] = {"apt/", "gpg/", "rpm/",
+	    "snapshot/"};
+	static const char *const files[] = {"index.html", "packages.json",
+	    "feed.atom"};
+	size_t i;
+
+	for (i = 0; i < COUNT(folders); i++)
+		if (path_starts_with(path, folders[i]))
+			return true;
+	for (i = 0; i < COUNT(files); i++)
+		if (strcmp(path, files[i]) == 0)
+			return true;
+	return strchr(path, '/') == NULL &&
+	    (path_ends_with(path, "-archive-keyring.deb") ||
+	    path_ends_with(path, "-release.rpm"));
+}
+
+static int
+check_names(const struct manifest *m, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < m->n; i++)
+		if (!is_of_a_tree(m->v[i].path))
+			return err_set(e, ERR_DATA, MANIFEST_NAME " lists "
+			    "'%s', which no repository has: nothing of the "
+			    "root is replaced by it", m->v[i].path);
+	return 0;
+}
+
 /* The signature first: nothing else in the manifest is believed before. */
 static int
 believe_manifest(struct intake *in, struct err *e)
@@ -210,7 +247,8 @@ believe_manifest(struct intake *in, struct err *e)
 	if (pgp_verify(in->trusted, buf_cstr(&k->text), k->text.n,
 	    buf_cstr(&k->signature), k->signature.n, MANIFEST_SIGNATURE,
 	    e) < 0 || manifest_parse(&k->manifest, buf_cstr(&k->text),
-	    k->text.n, true, MANIFEST_NAME, e) < 0)
+	    k->text.n, true, MANIFEST_NAME, e) < 0 ||
+	    check_names(&k->manifest, e) < 0)
 		return -1;
 	if (k->manifest.serial < live && !in->allow_older)
 		return err_set(e, ERR_REFUSED, "serial %" PRIu64 " is older "

@@ -126,6 +126,29 @@ test_an_inbox_that_is_closed() {
     [ "$(live)" = 2 ] || die "$(live)"
 }
 
+# The root may hold a web site as well: no manifest takes its place.
+test_a_manifest_that_names_more_than_a_tree() {
+    local name
+    two_generations
+    must deploy - <1.tar
+    mkdir srv/www
+    echo ours >srv/www/index.html
+    mkdir t && tar -C t -xf 2.tar
+    for name in www/index.html aptx apt README x-release.rpm/x; do
+        mkdir -p bad
+        cp -a t/. bad
+        [ $name != apt ] || rm -r bad/apt
+        mkdir -p "bad/$(dirname $name)"
+        echo theirs >bad/$name
+        sign_tree bad 2
+        tar_tree bad >bad.tar
+        expect 65 "lists '$name', which no repository has" deploy - <bad.tar
+        rm -r bad
+    done
+    [ "$(cat srv/www/index.html)" = ours ] || die "taken over"
+    must deploy - <2.tar
+}
+
 test_the_newest_drop_is_taken_and_older_ones_go() {
     two_generations
     mkdir -p inbox/generation.{1.a,2.b,2.c.part,x.d,03.e}
