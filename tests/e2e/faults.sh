@@ -238,9 +238,7 @@ test_no_space_for_the_state() {
     make_release q 0.3.5
     sed -i "s|^state = .*|state = $T/full/state|" conf
     must dist build -r v0.3.4 --from p
-    mkdir big
-    (cd big && ar x ../q/veilid-cli-0.3.5_amd64.deb && cat ../blob >>data.tar.gz &&
-        ar rc ../q/veilid-cli-0.3.5_amd64.deb debian-binary control.tar.gz data.tar.gz)
+    DEB_FILE=blob make_deb q veilid-cli 0.3.5 amd64 gzip
     expect 74 'No space left on device' dist build -r v0.3.5 --from q
     must dist verify
     must dist list
@@ -258,10 +256,8 @@ test_no_space_for_the_root() {
     head -c 3M /dev/urandom >blob
     sed -i "s|^root = .*|root = $T/full|" conf
     publish v0.3.4 p
-    mkdir big
     make_release q 0.3.5
-    (cd big && ar x ../q/veilid-cli-0.3.5_amd64.deb && cat ../blob >>data.tar.gz &&
-        ar rc ../q/veilid-cli-0.3.5_amd64.deb debian-binary control.tar.gz data.tar.gz)
+    DEB_FILE=blob make_deb q veilid-cli 0.3.5 amd64 gzip
     must dist build -r v0.3.5 --from q
     must dist export; mv out 2.tar
     expect 74 'No space left on device' deploy - <2.tar

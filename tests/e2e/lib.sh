@@ -227,7 +227,7 @@ nothing_is_stored() {
 # ------------------------------------------------------------- packages
 
 # make_deb DIR NAME VERSION ARCH [COMPRESSION [LINE...]]: with dpkg-deb; the
-# lines are added to the control file.
+# lines are added to the control file. DEB_FILE, if set, is in it as well.
 make_deb() {
     local dir=$1 name=$2 version=$3 arch=$4 z=${5:-xz} d line
     shift $(($# < 5 ? 4 : 5))
@@ -242,6 +242,7 @@ make_deb() {
             "$name"
     } >"$d/DEBIAN/control"
     echo "$name $version ${DEB_EXTRA:-}" >"$d/usr/share/$name/version"
+    [ -z "${DEB_FILE:-}" ] || cp "$DEB_FILE" "$d/usr/share/$name/file"
     chmod 755 "$d"
     dpkg-deb --root-owner-group -Z"$z" -b "$d" \
         "$dir/${name}-${version}_$arch.deb" >/dev/null
