@@ -8,7 +8,7 @@
 #include "deploy-repo/intake_tar.h"
 #include "deploy-repo/site.h"
 #include "deploy-repo/switch.h"
-#include "lib/drop/drop.h"
+#include "deploy-repo/waiting.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/log.h"
 
@@ -16,8 +16,7 @@
 struct origin {
 	bool is_tar;
 	uint64_t serial;	/* 0: the newest drop */
-	struct drop *drops;	/* that wait in the inbox */
-	size_t n;
+	struct waiting waiting;	/* in the inbox */
 };
 
 /* --------------------------------------------------------- after the swap */
@@ -33,9 +32,9 @@ tidy(const struct site *s, const struct origin *o, uint64_t serial)
 	struct err e = ERR_INIT;
 	size_t i;
 
-	for (i = 0; i < o->n; i++)
-		if (o->drops[i].serial <= serial &&
-		    fs_remove_tree(s->inbox, o->drops[i].name, &e) < 0)
+	for (i = 0; i < o->waiting.n; i++)
+		if (o->waiting.v[i].serial <= serial &&
+		    fs_remove_tree(s->inbox, o->waiting.v[i].name, &e) < 0)
 			log_warning("[deploy] inbox: %s", e.text);
 	if (site_prune(s, false, false, &e) < 0)
 		log_warning("%s", e.text);
@@ -73,9 +72,9 @@ choose_drop(const struct origin *o, struct err *e)
 {
 	size_t i;
 
-	for (i = o->n; i-- > 0;)
-		if (o->serial == 0 || o->drops[i].serial == o->serial)
-			return o->drops[i].name;
+	for (i = o->waiting.n; i-- > 0;)
+		if (o->serial == 0 || o->waiting.v[i].serial == o->serial)
+			return o->waiting.v[i].name;
 	if (o->serial != 0)
 		err_set(e, ERR_MISSING, "no complete drop of generation %"
 		    PRIu64 " in the inbox", o->serial);
@@ -108,9 +107,9 @@ is_done_already(const struct site *s, const struct origin *o)
 	if (o->is_tar || s->live == 0)
 		return false;
 	if (o->serial == 0)
-		return o->n == 0;
-	for (i = 0; i < o->n; i++)
-		if (o->drops[i].serial == o->serial)
+		return o->waiting.n == 0;
+	for (i = 0; i < o->waiting.n; i++)
+		if (o->waiting.v[i].serial == o->serial)
 			return false;
 	return o->serial == s->live;
 }
@@ -183,7 +182,7 @@ static int
 find_drops(const struct site *s, struct origin *o, struct err *e)
 {
 	if (s->inbox >= 0)
-		return drop_list_generations(s->inbox, &o->drops, &o->n, e);
+		return waiting_find(s, &o->waiting, e);
 	if (!o->is_tar) {
 		*e = s->no_inbox;
 		return -1;
@@ -193,11 +192,30 @@ find_drops(const struct site *s, struct origin *o, struct err *e)
 	return 0;
 }
 
+/*
+ * All is done that can be, and yet there is something to be said. Of the drops,
+ * whoever deploys an archive has asked for none.
+ */
+static int
+tell_bad(struct origin *o, int status, struct err *e)
+{
+	if (o->waiting.bad.n == 0 || (status < 0 && e->kind == ERR_SIGNAL))
+		return status;
+	if (o->is_tar) {
+		log_warning("%s", o->waiting.bad.first.text);
+		return status;
+	}
+	if (status < 0)
+		tally_add(&o->waiting.bad, e);
+	*e = (struct err)ERR_INIT;
+	return tally_end(&o->waiting.bad, "drops", e);
+}
+
 int
 cmd_deploy(const struct tool_call *call, struct err *e)
 {
 	struct site s = SITE_INIT;
-	struct origin o = {.is_tar = false};
+	struct origin o = {.waiting = WAITING_INIT};
 	int status = read_arguments(call, &o, e);
 
 	if (status == 0)
@@ -206,7 +224,8 @@ cmd_deploy(const struct tool_call *call, struct err *e)
 		status = find_drops(&s, &o, e);
 	if (status == 0)
 		status = deploy(call, &s, &o, e);
+	status = tell_bad(&o, status, e);
 	site_close(&s);
-	drop_list_free(o.drops, o.n);
+	waiting_clear(&o.waiting);
 	return status;
 }

@@ -149,6 +149,47 @@ test_a_manifest_that_names_more_than_a_tree() {
     must deploy - <2.tar
 }
 
+# bring SERIAL NAME: its tar as a drop of that name.
+bring() {
+    mkdir -p "inbox/$2" && tar -C "inbox/$2" -xf "$1.tar"
+}
+
+# Who may write into the inbox chooses the names there, and no more than that.
+test_a_name_is_not_believed() {
+    local huge=generation.999999999999999999.x
+    two_generations
+    must deploy - <1.tar
+    # a copy of what is live, named as if it were the newest
+    mkdir inbox/$huge
+    cp inbox/LIVE/SHA256SUMS* inbox/$huge
+    expect 65 "drop '$huge' is passed over.*manifest is that of generation 1" deploy
+    [ "$(live)" = 1 ] || die "$(live)"
+    bring 2 generation.2.good
+    expect 65 "drop '$huge' is passed over" deploy
+    [ "$(live)" = 2 ] && [ ! -e inbox/generation.2.good ] || die "$(live)"
+    [ -e inbox/$huge ] || die 'what nobody has read is gone'
+    rm -r inbox/$huge
+    must deploy
+    must dist refresh
+    must dist export; mv out 3.tar
+    # junk beside it: of the same serial, of another, unsigned, and half
+    bring 3 generation.3.m
+    bring 3 generation.3.zz
+    echo >>inbox/generation.3.zz/SHA256SUMS
+    mkdir inbox/generation.4.x
+    echo junk >inbox/generation.4.x/SHA256SUMS
+    expect 77 '2 drops failed' deploy
+    grep -q "generation.3.zz' is passed over" err && grep -q "generation.4.x' is passed" err ||
+        die "$(cat err)"
+    [ "$(live)" = 3 ] || die "$(live)"
+    expect 77 '2 drops failed' deploy
+    # and an archive comes as it is
+    must dist refresh
+    must dist export; mv out 4.tar
+    expect 0 'warning: drop .* is passed over' deploy - <4.tar
+    [ "$(live)" = 4 ] || die "$(live)"
+}
+
 test_the_newest_drop_is_taken_and_older_ones_go() {
     two_generations
     mkdir -p inbox/generation.{1.a,2.b,2.c.part,x.d,03.e}
