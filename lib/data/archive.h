@@ -19,6 +19,7 @@
 
 #include "lib/base/err.h"
 #include "lib/data/out.h"
+#include "lib/data/source.h"
 
 enum unpack_format {
 	UNPACK_AR,
@@ -48,12 +49,6 @@ struct member {
 	const char *hard_link;	/* the name that it is one to, or NULL */
 	const char *symbolic_link;	/* the same */
 };
-
-/*
- * Returns the number of bytes at *chunk (valid until the next call), 0 at
- * the end, -1 with *e set.
- */
-typedef ssize_t unpack_source(void *arg, const void **chunk, struct err *e);
 
 struct unpack *unpack_open(enum unpack_format format,
     enum unpack_filter filter, unpack_source *source, void *arg);

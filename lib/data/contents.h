@@ -8,7 +8,7 @@
 #include "lib/base/err.h"
 #include "lib/data/archive.h"
 #include "lib/data/hash.h"
-#include "lib/data/inflate.h"
+#include "lib/data/stream.h"
 
 struct contents {
 	enum unpack_format format;	/* UNPACK_TAR, UNPACK_CPIO */

@@ -1,35 +1,28 @@
 /*
- * A compressed stream, unpacked a chunk at a time, between a source of packed
- * bytes and a reader: bounded memory, whatever it unpacks to.
+ * gzip (zlib): as it comes, in bounded memory, or what is there as a whole.
  *
- *	struct stream *s = stream_open(STREAM_XZ, more, arg);
- *	while ((n = stream_read(s, &chunk, e)) > 0)
+ *	struct gunzip *g = gunzip_open(more, arg);
+ *	while ((n = gunzip_read(g, chunk, size, e)) > 0)
  *		...
- *	stream_close(s);
- *
- * stream_read is an unpack_source of lib/data/archive.h itself. Its 0 is the
- * stream's own end, its checksum compared and all of the source read; what is
- * cut short, or is followed by something else, is ERR_DATA (of bzip2 and lzma,
- * what follows may be passed over).
+ *	gunzip_close(g);
  */
 #ifndef LIB_DATA_INFLATE_H
 #define LIB_DATA_INFLATE_H
 
+#include <stddef.h>
 #include <sys/types.h>
 
 #include "lib/base/err.h"
-#include "lib/data/archive.h"
+#include "lib/data/source.h"
 
-enum stream_kind {
-	STREAM_PLAIN, STREAM_GZIP, STREAM_XZ, STREAM_ZSTD, STREAM_BZIP2,
-	STREAM_LZMA
-};
-
-struct stream *stream_open(enum stream_kind kind, unpack_source *source,
-    void *arg);
-/* stream is a struct stream; the chunk is valid until the next call. */
-ssize_t stream_read(void *stream, const void **chunk, struct err *e);
-void stream_close(struct stream *s);	/* accepts NULL */
+/*
+ * One gzip stream, or several that follow one another, to the end of the
+ * source. ERR_DATA where it is damaged or cut short.
+ */
+struct gunzip *gunzip_open(unpack_source *source, void *arg);
+/* Up to n bytes into p, less only at the end; 0 at the end; -1. */
+ssize_t gunzip_read(struct gunzip *g, void *p, size_t n, struct err *e);
+void gunzip_close(struct gunzip *g);	/* accepts NULL */
 
 /*
  * Unpacks one gzip stream that is in memory, all of it, into sink, which gets

@@ -1,10 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "lib/base/mem.h"
-#include "lib/data/contents.h"
-#include "lib/rpm/rpm.h"
+#include "lib/rpm/payload_private.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/reader.h"
@@ -14,20 +12,16 @@
 /* include/rpm/rpmtag.h */
 enum {
 	SIGTAG_LONGSIZE = 270, SIGTAG_SIZE = 1000, SIGTAG_MD5 = 1004,
-	TAG_PAYLOADFORMAT = 1124, TAG_PAYLOADCOMPRESSOR = 1125,
-	TAG_PAYLOADDIGEST = 5092, TAG_PAYLOADDIGESTALGO = 5093,
-	TAG_PAYLOADDIGESTALT = 5097
+	TAG_PAYLOADDIGEST = 5092, TAG_PAYLOADDIGESTALGO = 5093
 };
 
 /* RFC 9580 9.5, which rpm's tags have their numbers from */
 enum { PGP_SHA256 = 8, PGP_SHA384 = 9, PGP_SHA512 = 10 };
 
-/*
- * Of the algorithm that the header names for its payload, packed and unpacked;
- * a v6 package need not say SHA-256.
- */
-static int
-find_algorithm(const struct rpm *r, enum hash_algorithm *found, struct err *e)
+/* A v6 package need not say SHA-256. */
+int
+payload_algorithm(const struct rpm *r, enum hash_algorithm *found,
+    struct err *e)
 {
 	uint64_t algorithm = rpm_header_number(&r->header,
 	    TAG_PAYLOADDIGESTALGO, 0, r->is_v6 ? PGP_SHA256 : 0);
@@ -65,7 +59,7 @@ open_digests(const struct rpm *r, struct digests *d, struct err *e)
 	d->hex = rpm_header_string(&r->header, TAG_PAYLOADDIGEST);
 	if (d->hex == NULL)
 		return err_set(e, ERR_DATA, "has no digest of its payload");
-	if (find_algorithm(r, &algorithm, e) < 0)
+	if (payload_algorithm(r, &algorithm, e) < 0)
 		return -1;
 	d->hash = hash_open_as(algorithm);
 	if (rpm_header_count(&r->signature, SIGTAG_MD5) > 0)
@@ -74,13 +68,6 @@ open_digests(const struct rpm *r, struct digests *d, struct err *e)
 		hash_add(d->md5, r->header.blob.p, r->header.blob.n);
 	return 0;
 }
-
-/* The payload's bytes, and where they go: either may be NULL. */
-struct payload {
-	int fd;
-	struct out *copy;
-	struct reader *reader;
-};
 
 static int
 read_payload(const struct payload *p, struct digests *d, struct rpm *r,
@@ -153,8 +140,8 @@ check_digests(struct digests *d, const struct rpm *r, struct err *e)
 	return 0;
 }
 
-static int
-check_payload(const struct payload *p, struct rpm *r, struct err *e)
+int
+payload_check(const struct payload *p, struct rpm *r, struct err *e)
 {
 	struct digests d = {.hash = NULL};
 	int status = -1;
@@ -172,110 +159,5 @@ rpm_read_payload(int fd, const char *name, struct out *copy, struct rpm *r,
 {
 	struct payload p = {.fd = fd, .copy = copy};
 
-	return check_payload(&p, r, e) < 0 ? err_wrap(e, "%s", name) : 0;
-}
-
-/* --------------------------------------------------------------- unpacked */
-
-/*
- * Where the header names no compressor it is gzip, or nothing at all: rpm
- * tells these apart by the first bytes.
- */
-static int
-find_packing(int fd, const struct rpm *r, enum stream_kind *packing,
-    struct err *e)
-{
-	static const struct {
-		const char *name;
-		enum stream_kind packing;
-	} known[] = {
-		{"gzip", STREAM_GZIP}, {"xz", STREAM_XZ},
-		{"zstd", STREAM_ZSTD}, {"bzip2", STREAM_BZIP2},
-		{"lzma", STREAM_LZMA},
-	};
-	const char *name = rpm_header_string(&r->header,
-	    TAG_PAYLOADCOMPRESSOR);
-	char first[2];
-	size_t i;
-
-	*packing = STREAM_PLAIN;
-	if (name == NULL && (pread(fd, first, sizeof(first),
-	    (off_t)r->payload_start) != sizeof(first) ||
-	    memcmp(first, "\x1f\x8b", sizeof(first)) != 0))
-		return 0;
-	for (i = 0; i < COUNT(known); i++)
-		if (strcmp(name != NULL ? name : "gzip", known[i].name) == 0) {
-			*packing = known[i].packing;
-			return 0;
-		}
-	return err_set(e, ERR_DATA, "it is compressed by '%s', which rpm does "
-	    "not know", name);
-}
-
-/* The order that a reader is given, in one number. */
-#define ORDER(packing, algorithm) ((uint32_t)(packing) | \
-	(uint32_t)(algorithm) << 8)
-
-/* In a reader: says the digest of what the payload unpacks to. */
-static int
-unpack_in_reader(uint32_t order, struct err *e)
-{
-	struct contents c = {.format = UNPACK_CPIO, .source = reader_source,
-	    .packing = (enum stream_kind)(order & 0xff),
-	    .hash = hash_open_as((enum hash_algorithm)(order >> 8))};
-	uint8_t digest[HASH_SIZE_MAX];
-	int status = contents_check(&c, e);
-
-	reader_say(digest, hash_finish(c.hash, digest));
-	return status;
-}
-
-static struct reader *
-open_reader(int fd, const struct rpm *r, struct err *e)
-{
-	const char *format = rpm_header_string(&r->header, TAG_PAYLOADFORMAT);
-	enum hash_algorithm algorithm;
-	enum stream_kind packing;
-
-	if (format != NULL && strcmp(format, "cpio") != 0) {
-		err_set(e, ERR_DATA, "its format is '%s', not cpio", format);
-		return NULL;
-	}
-	if (find_packing(fd, r, &packing, e) < 0 ||
-	    find_algorithm(r, &algorithm, e) < 0)
-		return NULL;
-	return reader_open(unpack_in_reader, ORDER(packing, algorithm), e);
-}
-
-/* Of what it unpacks to; rpm before 4.16 made none. */
-static int
-check_unpacked(const struct rpm *r, const struct buf *digest, struct err *e)
-{
-	const char *hex = rpm_header_string(&r->header, TAG_PAYLOADDIGESTALT);
-
-	if (hex == NULL || hash_is_hex(hex, (const uint8_t *)digest->p,
-	    digest->n))
-		return 0;
-	return err_set(e, ERR_DATA, "the digest of what it unpacks to is "
-	    "wrong");
-}
-
-int
-rpm_check_contents(int fd, const char *name, struct rpm *r, struct err *e)
-{
-	struct payload p = {.fd = fd, .reader = open_reader(fd, r, e)};
-	struct buf digest = BUF_INIT;
-	int status = -1;
-
-	if (p.reader != NULL && lseek(fd, (off_t)r->payload_start,
-	    SEEK_SET) < 0)
-		err_sys(e, "read '%s' again", name);
-	else if (p.reader != NULL && check_payload(&p, r, e) == 0)
-		status = reader_answer(p.reader, name, HASH_SIZE_MAX, &digest,
-		    e);
-	if (status == 0)
-		status = check_unpacked(r, &digest, e);
-	reader_close(p.reader);
-	buf_clear(&digest);
-	return status < 0 ? err_wrap(e, "%s: payload", name) : 0;
+	return payload_check(&p, r, e) < 0 ? err_wrap(e, "%s", name) : 0;
 }

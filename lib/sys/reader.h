@@ -41,7 +41,7 @@ struct reader;
  */
 typedef int reader_work(uint32_t argument, struct err *e);
 
-/* For the work: the bytes, as an unpack_source (lib/data/archive.h). */
+/* For the work: the bytes, as an unpack_source (lib/data/source.h). */
 ssize_t reader_source(void *unused, const void **chunk, struct err *e);
 /* For the work: adds to the answer. */
 void reader_say(const void *data, size_t n);
