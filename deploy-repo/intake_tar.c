@@ -5,7 +5,7 @@
 #include "deploy-repo/intake_tar.h"
 #include "lib/base/mem.h"
 #include "lib/base/path.h"
-#include "lib/data/archive.h"
+#include "lib/data/tar.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 
@@ -13,9 +13,8 @@
 
 struct stream {
 	int fd;
-	char *chunk;	/* as it comes */
-	char *data;	/* of the member */
-	struct unpack *tar;
+	char *chunk;
+	struct untar *tar;
 };
 
 static ssize_t
@@ -27,40 +26,37 @@ read_stream(void *arg, const void **chunk, struct err *e)
 	return io_read(s->fd, s->chunk, CHUNK, "standard input", e);
 }
 
-/* The member's name without "./"; NULL for a directory, which is skipped. */
+/* Its name without "./"; directories are passed over. */
 static int
-next_file(struct stream *s, const char **path, uint64_t *size, struct err *e)
+next_file(struct stream *s, const char **path, struct err *e)
 {
-	struct member m;
+	struct tar_member m;
 	int status;
 
-	while ((status = unpack_next(s->tar, &m, e)) > 0) {
-		*path = m.path;
-		*size = m.size;
-		if (path_starts_with(m.path, "./"))
-			*path += 2;
-		if (m.type == MEMBER_OTHER)
-			return err_set(e, ERR_DATA, "'%s' is a link or a "
-			    "device", m.path);
-		if (m.type == MEMBER_FILE)
-			break;
-	}
-	if (status > 0 && !path_is_safe(*path))
-		return err_set(e, ERR_DATA, "unsafe path '%s'", *path);
-	return status;
+	do
+		status = untar_next(s->tar, &m, e);
+	while (status > 0 && m.is_dir);
+	if (status <= 0)
+		return status;
+	*path = m.path;
+	if (path_starts_with(m.path, "./"))
+		*path += 2;
+	return path_is_safe(*path) ? 1 : err_set(e, ERR_DATA, "unsafe path "
+	    "'%s'", *path);
 }
 
 static int
 read_member(struct stream *s, size_t max, struct buf *b, const char *path,
     struct err *e)
 {
+	const void *chunk;
 	ssize_t n;
 
-	while ((n = unpack_read(s->tar, s->data, CHUNK, e)) > 0) {
+	while ((n = untar_read(s->tar, &chunk, e)) > 0) {
 		if ((size_t)n > max - b->n)
 			return err_set(e, ERR_DATA, "'%s' is larger than %zu "
 			    "bytes", path, max);
-		buf_add(b, s->data, (size_t)n);
+		buf_add(b, chunk, (size_t)n);
 	}
 	return (int)n;
 }
@@ -70,8 +66,7 @@ read_first(struct stream *s, const char *wanted, size_t max, struct buf *b,
     struct err *e)
 {
 	const char *path = "";
-	uint64_t size;
-	int status = next_file(s, &path, &size, e);
+	int status = next_file(s, &path, e);
 
 	if (status < 0)
 		return -1;
@@ -85,6 +80,7 @@ read_first(struct stream *s, const char *wanted, size_t max, struct buf *b,
 static int
 copy_member(struct intake *in, struct stream *s, size_t index, struct err *e)
 {
+	const void *chunk;
 	struct digest d;
 	struct out *o;
 	ssize_t n;
@@ -93,8 +89,8 @@ copy_member(struct intake *in, struct stream *s, size_t index, struct err *e)
 	o = intake_file_open(in, index, &at, &d, e);
 	if (o == NULL)
 		return -1;
-	while ((n = unpack_read(s->tar, s->data, CHUNK, e)) > 0) {
-		out_add(o, s->data, (size_t)n);
+	while ((n = untar_read(s->tar, &chunk, e)) > 0) {
+		out_add(o, chunk, (size_t)n);
 		log_progress_add((uint64_t)n);
 	}
 	if (n < 0) {
@@ -110,10 +106,9 @@ copy_members(struct intake *in, struct stream *s, struct err *e)
 	const struct manifest *m = &in->next.manifest;
 	const struct manifest_entry *f;
 	const char *path;
-	uint64_t size;
 	int status;
 
-	while ((status = next_file(s, &path, &size, e)) > 0) {
+	while ((status = next_file(s, &path, e)) > 0) {
 		f = manifest_find(m, path);
 		if (f == NULL)
 			return err_set(e, ERR_DATA, "'%s' is not listed in "
@@ -145,8 +140,7 @@ intake_tar(struct intake *in, int fd, struct err *e)
 	int status = -1;
 
 	s.chunk = mem_alloc(CHUNK);
-	s.data = mem_alloc(CHUNK);
-	s.tar = unpack_open(UNPACK_TAR, UNPACK_PLAIN, read_stream, &s);
+	s.tar = untar_open(read_stream, &s);
 	log_progress_start("taking files", 0);
 	if (read_first(&s, MANIFEST_NAME, MANIFEST_LIMIT, &in->next.text,
 	    e) == 0 && read_first(&s, MANIFEST_SIGNATURE, SIGNATURE_LIMIT,
@@ -159,8 +153,7 @@ intake_tar(struct intake *in, int fd, struct err *e)
 	log_progress_end();
 	if (status == 0 && !in->is_known)
 		status = intake_complete(in, e);
-	unpack_close(s.tar);
+	untar_close(s.tar);
 	free(s.chunk);
-	free(s.data);
 	return status < 0 ? err_wrap(e, "tar archive") : 0;
 }

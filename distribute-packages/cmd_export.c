@@ -5,7 +5,7 @@
 #include "distribute-packages/cmd.h"
 #include "distribute-packages/store.h"
 #include "lib/base/mem.h"
-#include "lib/data/archive.h"
+#include "lib/data/tar.h"
 #include "lib/sys/fs.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"

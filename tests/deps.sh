@@ -51,6 +51,7 @@ for group in "$@"; do
         openssh-server openssh-client openssh-sftp-server iproute2 jq \
         python3-yaml git ;;
     check) set -- "$@" libcmocka-dev dpkg-dev apt-utils openssl zstd bzip2 cpio \
+        libarchive-tools \
         createrepo-c libfaketime strace podman crun cloud-init systemd \
         shellcheck python3-digitalocean cargo python3-build \
         python3-poetry-core python3-pip twine ;;

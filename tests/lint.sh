@@ -247,6 +247,17 @@ check_third_party() {
     done
 }
 
+# What writes the public tree has no library in it that takes archives apart.
+check_deploy_repo_libraries() {
+    needs readelf || return 77
+    built || return 77
+    readelf -d "$build/bin/deploy-repo" >"$scratch/dynamic" || return 1
+    grep -q 'NEEDED.*libcrypto' "$scratch/dynamic" ||
+        echo 'readelf does not tell the libraries of deploy-repo'
+    grep -E 'NEEDED.*lib(archive|lzma|zstd|bz2)' "$scratch/dynamic"
+    return 0
+}
+
 # ----------------------------------------- help, manual, completion and tests
 
 # tool_words TOOL: its verbs, then its options, one a line, out of --help.
@@ -440,6 +451,7 @@ check private-headers check_private_headers
 check include-form check_include_form
 check tools-apart check_tools_apart
 check third-party check_third_party
+check deploy-repo-libraries check_deploy_repo_libraries
 check help-in-manual check_help_in_manual
 check help-in-completion check_help_in_completion
 check help-in-tests check_help_in_tests

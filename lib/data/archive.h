@@ -1,6 +1,7 @@
 /*
- * Reading ar, tar and cpio archives and compressed streams, writing tar: by
- * libarchive, which is restricted to just the one that is asked for.
+ * Reading ar, tar and cpio archives and compressed streams by libarchive, which
+ * is restricted to just the one that is asked for. For readers (sys/reader.h):
+ * a tar that comes to a process which may write something is tar.h's.
  *
  *	struct unpack *u = unpack_open(UNPACK_TAR, UNPACK_PLAIN, more, arg);
  *	while ((status = unpack_next(u, &member, e)) > 0)
@@ -18,7 +19,6 @@
 #include <sys/types.h>
 
 #include "lib/base/err.h"
-#include "lib/data/out.h"
 #include "lib/data/source.h"
 
 enum unpack_format {
@@ -62,15 +62,5 @@ uint64_t unpack_position(const struct unpack *u);
 /* Bytes of the member into p, 0 at its end, -1. */
 ssize_t unpack_read(struct unpack *u, void *p, size_t n, struct err *e);
 void unpack_close(struct unpack *u);	/* accepts NULL */
-
-/*
- * A tar archive into an output chain, which is given away: tar_commit commits
- * and tar_discard discards it too. Owner 0, mode 0644, all times `date`.
- */
-struct tar *tar_open(struct out *next, int64_t date);
-void tar_add_header(struct tar *t, const char *path, uint64_t size);
-void tar_add_data(struct tar *t, const void *data, size_t n);
-int tar_commit(struct tar *t, struct err *e);
-void tar_discard(struct tar *t);	/* accepts NULL */
 
 #endif

@@ -367,9 +367,9 @@ test_tars() {
     must deploy - <1.tar
     local n
     for n in 0 100 512 1000 5000 20000 $(($(stat -c %s 2.tar) / 2)) \
-        $(($(stat -c %s 2.tar) - 2000)); do
+        $(($(stat -c %s 2.tar) - 2000)) $(($(stat -c %s 2.tar) - 1024)); do
         head -c "$n" 2.tar >t.tar
-        refused 65 '' t.tar
+        refused 65 "truncated after $n bytes" t.tar
     done
     # one more member than the manifest lists, of each hostile kind
     spoil
@@ -383,7 +383,7 @@ test_tars() {
     ln -s /etc/passwd link
     cp 2.tar t.tar
     tar -rf t.tar link
-    refused 65 'link or a device' t.tar
+    refused 65 "'link' is a symbolic link" t.tar
     cp 2.tar t.tar
     tar -rf t.tar evil
     refused 65 "'evil' is not listed" t.tar
@@ -394,7 +394,7 @@ test_tars() {
     if mknod dev c 1 3 2>/dev/null; then
         cp 2.tar t.tar
         tar -rf t.tar dev
-        refused 65 'link or a device' t.tar
+        refused 65 "'dev' is a device" t.tar
     fi
     cp 2.tar t.tar
     tar -C tree -rf t.tar apt/dists/stable/Release
@@ -403,15 +403,19 @@ test_tars() {
     spoil
     ln -sf /etc/passwd tree/apt/dists/stable/Release
     tar_tree tree >t.tar
-    refused 65 'link or a device' t.tar
+    refused 65 "'apt/dists/stable/Release' is a symbolic link" t.tar
     spoil
     tar -C tree -cf t.tar apt SHA256SUMS SHA256SUMS.asc gpg
     refused 65 "'SHA256SUMS' is not where it should be" t.tar
     head -c 100000 /dev/urandom >t.tar
-    refused 65 '' t.tar
+    refused 65 'not a tar archive|compressed by' t.tar
     gzip -k 2.tar
-    refused 65 '' 2.tar.gz
-    must deploy - <2.tar
+    refused 65 'compressed by gzip: send it uncompressed' 2.tar.gz
+    # what follows the end is read, so that the sender sees no broken pipe
+    { cat 2.tar; echo x; } >t.tar
+    refused 65 'something follows the end' t.tar
+    { cat 2.tar; head -c 3000000 /dev/zero; } | must deploy -
+    [ "${PIPESTATUS[*]}" = '0 0' ] || die "the sender: ${PIPESTATUS[*]}"
 }
 
 test_rollback_and_what_apt_sees() {

@@ -192,8 +192,8 @@ seed_packed() {
     } >"$file"
 }
 
-seed_tar() {
-    local tree=$work/tar format
+seed_archive() {
+    local tree=$work/archive format
     mkdir -p "$tree/a"
     echo one >"$tree/a/one"
     ln -s one "$tree/a/link"
@@ -211,6 +211,28 @@ seed_tar() {
                 <"$work/plain.tar"
         fi
     done
+}
+
+# A byte for the length of the pieces, odd, and an archive of each format.
+seed_tar() {
+    local tree=$work/tar format name
+    name=$(head -c 60 /dev/zero | tr '\0' n)
+    mkdir -p "$tree/a/$name"
+    echo one >"$tree/a/one"
+    echo two >"$tree/a/$name/$name"
+    for format in oldgnu gnu ustar posix; do
+        {
+            printf '\xff'
+            tar -C "$tree" -b 1 --format=$format -cf - a
+        } >"$1/$format"
+    done
+    ln -s "$name/$name" "$tree/a/link"
+    { printf '\1' && tar -C "$tree" -b 1 --format=gnu -cf - a; } >"$1/links"
+    truncate -s 1M "$tree/hole"
+    {
+        printf '\1'
+        tar -C "$tree" -b 1 --format=posix -cSf - hole
+    } >"$1/sparse"
 }
 
 # seed_contents_of FILE KIND COMMAND...: standard input through the command,

@@ -1,5 +1,5 @@
 /*
- * lib/data/archive.h: archives that tar and ar made, tars that tar reads.
+ * lib/data/archive.h: archives that tar and ar made.
  */
 #include "tests/unit/support.h"
 
@@ -63,8 +63,6 @@ enter(void **state)
 	    "zstd -qk x.tar && tar -cf big.tar big && ar rcSU x.ar big");
 	return 0;
 }
-
-/* ----------------------------------------------------------------- reading */
 
 static void
 reads_all_compressions(void **state)
@@ -241,130 +239,6 @@ cut_archives_are_damaged(void **state)
 	}
 }
 
-/* ----------------------------------------------------------------- writing */
-
-static void
-writes_what_tar_reads(void **state)
-{
-	char long_path[300];
-	struct err e = ERR_INIT;
-	struct tar *t = tar_open(out_file(scratch, "w.tar", 0644, OUT_LATER,
-	    NULL), 1795359845);
-	struct buf big = BUF_INIT;
-	size_t i;
-
-	(void)state;
-	memset(long_path, 'd', sizeof(long_path));
-	for (i = 99; i < 299; i += 100)
-		long_path[i] = '/';
-	long_path[299] = '\0';
-	get("big", &big);
-	tar_add_header(t, "w/a", 5);
-	tar_add_data(t, "he", 2);
-	tar_add_data(t, "llo", 3);
-	tar_add_header(t, "w/empty", 0);
-	tar_add_header(t, "w/big", big.n);
-	tar_add_data(t, big.p, big.n);
-	tar_add_header(t, long_path, 1);
-	tar_add_data(t, "x", 1);
-	assert_ok(tar_commit(t, &e), e);
-	run("mkdir u && tar -xpf w.tar -C u --no-same-owner && "
-	    "test $(cat u/w/a) = hello && test -f u/w/empty && "
-	    "! test -s u/w/empty && cmp big u/w/big");
-	put_str("long", long_path);
-	run("test -f u/$(cat long)");
-	run("test $(stat -c %a u/w/a) = 644 && "
-	    "test $(stat -c %Y u/w/a) = 1795359845");
-	run("test \"$(tar --numeric-owner -tvf w.tar | "
-	    "awk '{print $2}' | sort -u)\" = 0/0");
-	buf_clear(&big);
-}
-
-static void
-writes_the_same_bytes_for_the_same_input(void **state)
-{
-	struct buf first = BUF_INIT, second = BUF_INIT;
-	struct err e = ERR_INIT;
-	struct tar *t;
-	int i;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		t = tar_open(out_buf(i ? &second : &first), 7);
-		tar_add_header(t, "a", 3);
-		tar_add_data(t, "abc", 3);
-		assert_ok(tar_commit(t, &e), e);
-	}
-	assert_int_equal(first.n, second.n);
-	assert_memory_equal(first.p, second.p, first.n);
-	buf_clear(&first);
-	buf_clear(&second);
-}
-
-static void
-writes_an_empty_archive(void **state)
-{
-	struct err e = ERR_INIT;
-	struct member m;
-	struct unpack *u;
-	struct bytes b;
-
-	(void)state;
-	assert_ok(tar_commit(tar_open(out_file(scratch, "e.tar", 0644,
-	    OUT_LATER, NULL), 0), &e), e);
-	run("test -z \"$(tar -tf e.tar)\"");
-	u = open_file(&b, SHAPE_TAR, "e.tar", 512);
-	assert_int_equal(unpack_next(u, &m, &e), 0);
-	unpack_close(u);
-	buf_clear(&b.data);
-}
-
-static void
-failures_of_the_output_are_told(void **state)
-{
-	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
-	struct tar *t = tar_open(out_fd(full, "full"), 0);
-	struct err e;
-
-	(void)state;
-	tar_add_header(t, "a", 3);
-	tar_add_data(t, "abc", 3);
-	assert_fails(tar_commit(t, &e), e, ERR_IO, "write 'full'");
-	close(full);
-}
-
-/* More than the header said must not become the next header. */
-static void
-more_data_than_was_said_is_an_error(void **state)
-{
-	struct buf text = BUF_INIT;
-	struct tar *t = tar_open(out_buf(&text), 0);
-	struct err e;
-
-	(void)state;
-	tar_add_header(t, "a", 3);
-	tar_add_data(t, "abcdef", 6);
-	assert_fails(tar_commit(t, &e), e, ERR_IO, "write tar");
-	buf_clear(&text);
-}
-
-static void
-discard_leaves_nothing(void **state)
-{
-	size_t before = count_names(".");
-	struct tar *t = tar_open(out_file(scratch, "d.tar", 0644, OUT_NOW,
-	    NULL), 0);
-
-	(void)state;
-	tar_add_header(t, "a", 300);
-	tar_add_data(t, "abc", 3);
-	tar_discard(t);
-	tar_discard(NULL);
-	tar_discard(tar_open(out_file(scratch, "d.tar", 0644, OUT_NOW, NULL),
-	    0));
-	assert_int_equal(count_names("."), before);
-}
-
 int
 main(void)
 {
@@ -374,12 +248,6 @@ main(void)
 		cmocka_unit_test(reads_only_the_format_that_was_asked_for),
 		cmocka_unit_test(the_source_s_failure_is_the_one_told),
 		cmocka_unit_test(cut_archives_are_damaged),
-		cmocka_unit_test(writes_what_tar_reads),
-		cmocka_unit_test(writes_the_same_bytes_for_the_same_input),
-		cmocka_unit_test(writes_an_empty_archive),
-		cmocka_unit_test(failures_of_the_output_are_told),
-		cmocka_unit_test(more_data_than_was_said_is_an_error),
-		cmocka_unit_test(discard_leaves_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, enter, scratch_leave);
