@@ -92,9 +92,10 @@ find_waiting(const struct site *s, struct buf *text)
 	struct drop *drops = NULL;
 	size_t n = 0, i;
 
-	if (s->inbox < 0)
+	if (s->inbox < 0 && s->no_inbox.kind != ERR_MISSING)
 		log_warning("%s", s->no_inbox.text);
-	else if (drop_list_generations(s->inbox, &drops, &n, &e) < 0)
+	if (s->inbox >= 0 &&
+	    drop_list_generations(s->inbox, &drops, &n, &e) < 0)
 		log_warning("[deploy] inbox: %s", e.text);
 	for (i = 0; i < n; i++)
 		buf_addf(text, i ? " %" PRIu64 : "%" PRIu64, drops[i].serial);

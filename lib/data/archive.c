@@ -91,7 +91,8 @@ unpack_failed(struct unpack *u, struct err *e)
 		*e = u->source_failed;
 		return -1;
 	}
-	return err_set(e, ERR_DATA, "%s", text ? text : "damaged archive");
+	return err_set(e, archive_errno(u->archive) == ENOMEM ? ERR_RESOURCE :
+	    ERR_DATA, "%s", text ? text : "damaged archive");
 }
 
 /* libarchive peels off as many layers as it finds: just one is meant. */

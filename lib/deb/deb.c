@@ -11,6 +11,7 @@
 #include "lib/data/inflate.h"
 #include "lib/deb/control.h"
 #include "lib/deb/relation.h"
+#include "lib/sys/fs.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/reader.h"
@@ -590,11 +591,17 @@ feed_file(int fd, struct out *copy, struct reader *r, struct digest *d,
 {
 	char *chunk = mem_alloc(CHUNK);
 	struct hash *h = hash_open();
-	int status = 0;
-	ssize_t n;
+	uint64_t left;
+	int status = fs_bytes_left(fd, &left, e);
+	ssize_t n = 0;
 
 	d->size = 0;
-	while ((n = io_read(fd, chunk, CHUNK, NULL, e)) > 0 && status == 0) {
+	while (status == 0 && (n = io_read(fd, chunk, CHUNK, NULL, e)) > 0) {
+		if ((uint64_t)n > left - d->size) {
+			status = err_set(e, ERR_DATA, "it has grown while it "
+			    "was read");
+			break;
+		}
 		hash_add(h, chunk, (size_t)n);
 		if (copy != NULL)
 			out_add(copy, chunk, (size_t)n);

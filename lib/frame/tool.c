@@ -324,14 +324,14 @@ run_confined(const struct tool *tool, const struct tool_verb *verb,
     const struct tool_call *call, struct err *e)
 {
 	const struct strv nowhere = STRV_INIT;
-	int status;
+	int status = 0;
 
 	if (has_word(tool->readers, verb->name) && reader_start(e) < 0)
 		return -1;
-	if (!has_word(tool->writers, verb->name) &&
-	    sandbox_enter(&nowhere, e) < 0)
-		return -1;
-	status = verb->run(call, e);
+	if (!has_word(tool->writers, verb->name))
+		status = sandbox_enter(&nowhere, e);
+	if (status == 0)
+		status = verb->run(call, e);
 	reader_stop();
 	if (status < 0)
 		return -1;

@@ -3,6 +3,7 @@
 
 #include "lib/base/mem.h"
 #include "lib/rpm/payload_private.h"
+#include "lib/sys/fs.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/reader.h"
@@ -74,10 +75,18 @@ read_payload(const struct payload *p, struct digests *d, struct rpm *r,
     struct err *e)
 {
 	char *chunk = mem_alloc(CHUNK);
-	ssize_t n;
+	uint64_t left;
+	int status = fs_bytes_left(p->fd, &left, e);
+	ssize_t n = 0;
 
 	r->payload_size = 0;
-	while ((n = io_read(p->fd, chunk, CHUNK, NULL, e)) > 0) {
+	while (status == 0 && (n = io_read(p->fd, chunk, CHUNK, NULL,
+	    e)) > 0) {
+		if ((uint64_t)n > left - r->payload_size) {
+			status = err_set(e, ERR_DATA, "it has grown while it "
+			    "was read");
+			break;
+		}
 		hash_add(d->hash, chunk, (size_t)n);
 		if (d->md5 != NULL)
 			hash_add(d->md5, chunk, (size_t)n);
@@ -85,14 +94,11 @@ read_payload(const struct payload *p, struct digests *d, struct rpm *r,
 			out_add(p->copy, chunk, (size_t)n);
 		r->payload_size += (uint64_t)n;
 		log_progress_add((uint64_t)n);
-		if (p->reader != NULL &&
-		    reader_feed(p->reader, chunk, (size_t)n, e) < 0) {
-			n = -1;
-			break;
-		}
+		if (p->reader != NULL)
+			status = reader_feed(p->reader, chunk, (size_t)n, e);
 	}
 	free(chunk);
-	return (int)n;
+	return n < 0 ? -1 : status;
 }
 
 /* In a signature header there is one of the two, or none. */

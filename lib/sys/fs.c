@@ -160,6 +160,24 @@ fs_exists(int dir, const char *path, struct err *e)
 	    err_sys(e, "look for '%s'", path);
 }
 
+int
+fs_bytes_left(int fd, uint64_t *left, struct err *e)
+{
+	struct stat st;
+	off_t at;
+
+	*left = UINT64_MAX;
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "stat a file");
+	if (!S_ISREG(st.st_mode))
+		return 0;
+	at = lseek(fd, 0, SEEK_CUR);
+	if (at < 0)
+		return err_sys(e, "tell the position in a file");
+	*left = st.st_size > at ? (uint64_t)(st.st_size - at) : 0;
+	return 0;
+}
+
 /* What may keep us waiting ends by a signal; files are read in any case. */
 static int
 read_all(int fd, const char *path, size_t max, bool may_wait, struct buf *b,

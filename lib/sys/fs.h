@@ -39,6 +39,13 @@ int fs_make_parents(int dir, const char *path, struct err *e);
  */
 int fs_exists(int dir, const char *path, struct err *e);
 
+/*
+ * Bytes from the descriptor's position to where the file ends now, so that one
+ * who makes it longer meanwhile is not followed; UINT64_MAX for what is no
+ * regular file.
+ */
+int fs_bytes_left(int fd, uint64_t *left, struct err *e);
+
 /* Reads a whole file of at most max bytes; ERR_DATA if it is larger. */
 int fs_read(int dir, const char *path, size_t max, struct buf *b,
     struct err *e);

@@ -25,6 +25,7 @@
 #define SLICE_MS 100	/* a signal may be another thread's to handle */
 #define END_MS 2000	/* one that hangs in the kernel is left to it */
 #define PATIENCE_MS ((int64_t)30 * 60 * 1000)	/* for one package */
+#define SPAWN_MS 120000	/* for a fork, where much else goes on */
 #define MOST_IDLE 16
 
 /* ------------------------------------------------------- what it answers */
@@ -227,6 +228,9 @@ be_reader(int socket, pid_t tool)
 	prctl(PR_SET_NAME, "reader");
 	self.chunk = mem_alloc(CHUNK);
 	if (sandbox_seal(tool, &e) < 0) {
+		/* which is not the package's fault */
+		e.kind = ERR_RESOURCE;
+		err_wrap(&e, "seal the process that opens it");
 		say_error(&e);
 		flush_said();
 		leave();
@@ -318,6 +322,7 @@ struct reader {
 static struct {
 	pthread_mutex_t lock;
 	int spring;		/* the socket */
+	bool is_out_of_step;	/* an answer was not waited for */
 	pid_t pid;
 	struct reader *idle;
 	size_t n_idle;
@@ -367,24 +372,55 @@ send_socket(int spring, int socket)
 	struct msghdr m = {.msg_iov = &data, .msg_iovlen = 1,
 	    .msg_control = &control, .msg_controllen = sizeof(control)};
 	struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+	ssize_t n;
 
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));
 	memcpy(CMSG_DATA(c), &socket, sizeof(socket));
-	return (int)sendmsg(spring, &m, MSG_NOSIGNAL);
+	do
+		n = sendmsg(spring, &m, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return (int)n;
+}
+
+/* -1: with an error after a signal, without one where it has ended. */
+static int
+receive_answer(int *answer, struct err *e)
+{
+	struct pollfd p = {.fd = pool.spring, .events = POLLIN};
+	int64_t end = clock_ms() + SPAWN_MS;
+	ssize_t n;
+
+	for (;;) {
+		if (cleanup_check(e) < 0)
+			return -1;
+		if (clock_ms() >= end)
+			return err_set(e, ERR_AGAIN, "no reader was started "
+			    "for %d seconds", SPAWN_MS / 1000);
+		if (poll(&p, 1, SLICE_MS) <= 0)
+			continue;
+		n = recv(pool.spring, answer, sizeof(*answer), MSG_DONTWAIT);
+		if (n == (ssize_t)sizeof(*answer))
+			return 0;
+		if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+			return -1;
+	}
 }
 
 /* The pool is locked: questions and answers are in one order. */
 static pid_t
 spawn(int socket, struct err *e)
 {
-	int answer;
+	int answer = 0;
 
-	if (send_socket(pool.spring, socket) < 0 ||
-	    recv(pool.spring, &answer, sizeof(answer), 0) != sizeof(answer)) {
-		err_set(e, ERR_UNAVAILABLE, "the process that starts readers "
-		    "has ended");
+	if (pool.is_out_of_step || send_socket(pool.spring, socket) < 0 ||
+	    receive_answer(&answer, e) < 0) {
+		/* nobody may take an answer that comes later for their own */
+		pool.is_out_of_step = true;
+		if (e->kind == ERR_NONE && cleanup_check(e) == 0)
+			err_set(e, ERR_UNAVAILABLE, "the process that starts "
+			    "readers has ended");
 		return -1;
 	}
 	if (answer > 0)
@@ -669,6 +705,7 @@ reader_stop(void)
 		return;
 	close(pool.spring);
 	pool.spring = -1;
+	pool.is_out_of_step = false;
 	kill(pool.pid, SIGKILL);
 	(void)run_reap(pool.pid, END_MS, &status);
 }

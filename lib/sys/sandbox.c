@@ -242,10 +242,15 @@ static const struct rule rules[] = {
 	ALLOW_ON(read, STDIN_FILENO),
 	ALLOW_ON(write, STDOUT_FILENO),
 	ALLOW_ON(write, STDERR_FILENO), ALLOW_ON(writev, STDERR_FILENO),
-	/* no memory that can be executed, none that is a file */
+	/*
+	 * no memory that can be executed, none that is a file, and none that
+	 * RLIMIT_DATA does not count, which is what is shared or a stack
+	 */
 	{SCMP_ACT_ALLOW, SCMP_SYS(mmap), 2, {
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0),
-	    SCMP_A3(SCMP_CMP_MASKED_EQ, MAP_ANONYMOUS, MAP_ANONYMOUS)}},
+	    SCMP_A3(SCMP_CMP_MASKED_EQ,
+		MAP_TYPE | MAP_ANONYMOUS | MAP_GROWSDOWN,
+		MAP_PRIVATE | MAP_ANONYMOUS)}},
 	{SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, {
 	    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)}},
 	ALLOW(brk), ALLOW(munmap), ALLOW(mremap), ALLOW(madvise),

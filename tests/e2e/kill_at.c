@@ -5,7 +5,6 @@
  * names of the calls that count, each between blanks. The calls of all its
  * threads are counted together, those of its children are not.
  */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <signal.h>

@@ -14,7 +14,7 @@
 
 make_counter() {
     local to=$KEYS/kill_at.$BASHPID.so
-    must "${CC:-cc}" -O1 -shared -fPIC -o "$to" "$ROOT/tests/e2e/kill_at.c" -ldl
+    must "${CC:-cc}" -O1 -D_GNU_SOURCE -shared -fPIC -o "$to" "$ROOT/tests/e2e/kill_at.c" -ldl
     mv "$to" "$KEYS/kill_at.so"
 }
 
