@@ -197,7 +197,7 @@ check_private_headers() {
 
 check_include_form() {
     includes '"' | while IFS=: read -r f line header; do
-        [[ $header =~ ^(lib/[a-z]+|tests/[a-z]+|($tool_pattern)(/[a-z]+)?)/[a-z0-9_]+\.h$ ]] ||
+        [[ $header =~ ^(lib/[a-z]+|tests/[a-z]+|($tool_pattern)(/[a-z]+)?)/[a-z0-9_]+\.(h|def)$ ]] ||
             echo "$f:$line: \"$header\" is not written \"room/x.h\""
         [ -f "$header" ] || echo "$f:$line: there is no $header"
     done

@@ -49,7 +49,8 @@ static const struct tool_option common_options[] = {
 	{0, "json", NULL, NULL, "print results as one JSON document",
 	    TOOL_FLAG, &common.wants_json},
 	{0, "help", NULL, NULL, "print this", TOOL_FLAG, &common.wants_help},
-	{0, "version", NULL, NULL, "print the version; with -v of libraries too",
+	{0, "version", NULL, NULL,
+	    "print the version; with -v of libraries too",
 	    TOOL_FLAG, &common.wants_version},
 	{0},
 };

@@ -105,7 +105,8 @@ package_judge(const struct package_claim *claim,
 	if (!is_allowed(&rules->allowed, claim->name))
 		return err_set(e, ERR_DATA, "package '%s' is not on the list "
 		    "[release] packages", claim->name);
-	if (claim->essential != NULL && !is_allowed(&rules->essential, claim->name))
+	if (claim->essential != NULL &&
+	    !is_allowed(&rules->essential, claim->name))
 		return err_set(e, ERR_DATA, "field %s: 'yes' keeps users from "
 		    "removing package '%s': name it in [release] "
 		    "allow-essential if that is meant", claim->essential,

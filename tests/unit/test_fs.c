@@ -325,17 +325,22 @@ swaps_links(void **state)
 
 	(void)state;
 	assert_ok(fs_swap_link(dir, "current", "one", &e), e);
-	assert_int_equal(fs_read_link(dir, "current", target, sizeof(target), &e), 1);
+	assert_int_equal(fs_read_link(dir, "current", target, sizeof(target),
+	    &e), 1);
 	assert_string_equal(target, "one");
 	run("ln -s left-over d/.current.new");
 	assert_ok(fs_swap_link(dir, "current", "two", &e), e);
-	assert_int_equal(fs_read_link(dir, "current", target, sizeof(target), &e), 1);
+	assert_int_equal(fs_read_link(dir, "current", target, sizeof(target),
+	    &e), 1);
 	assert_string_equal(target, "two");
-	assert_int_equal(fs_read_link(dir, "current", target, 3, &e), 1);
+	assert_int_equal(fs_read_link(dir, "current", target, 3,
+	    &e), 1);
 	assert_string_equal(target, "tw");
 	assert_int_equal(count_names("d"), before + 1);
-	assert_int_equal(fs_read_link(dir, "file", target, sizeof(target), &e), 0);
-	assert_int_equal(fs_read_link(dir, "no", target, sizeof(target), &e), 0);
+	assert_int_equal(fs_read_link(dir, "file", target, sizeof(target),
+	    &e), 0);
+	assert_int_equal(fs_read_link(dir, "no", target, sizeof(target),
+	    &e), 0);
 	assert_fails(fs_swap_link(dir, "sub", "x", &e), e, ERR_IO, "'sub'");
 	assert_ok(fs_remove_tree(dir, "current", &e), e);
 	assert_int_equal(count_names("d"), before);

@@ -1,5 +1,5 @@
 /* Which ids are releases, and which versions belong to them. */
-#include "support.h"
+#include "tests/unit/support.h"
 
 #include "lib/base/mem.h"
 #include "lib/tree/release.h"
@@ -42,71 +42,72 @@ look(const char *id, const char *format, const char *suite, struct release *r)
 	return (int)e.kind;
 }
 
+static const struct {
+	const char *id, *format, *suite;
+	int kind;
+	const char *version, *to;
+} tags[] = {
+	{"v0.4.0", "v%v", "", 0, "0.4.0", "stable"},
+	{"v10.20.30", "v%v", "", 0, "10.20.30", "stable"},
+	{"v2026.04.1", "v%v", "", 0, "2026.04.1", "stable"},
+	{"nightly-20261122", "v%v", "", 0, "", "nightly"},
+	{"nightly-20240229", "v%v", "", 0, "", "nightly"},
+	{"v0.4.0-rc1", "v%v", "next", 0, "0.4.0~rc1", "next"},
+	{"v0.4.0-beta.2", "v%v", "next", 0, "0.4.0~beta.2", "next"},
+	{"0.9.2", "%v", "", 0, "0.9.2", "stable"},
+	{"release-2.1", "release-%V", "", 0, "2.1", "stable"},
+	{"7", "%V", "", 0, "7", "stable"},
+	{"v1.2.3-final", "v%v-final", "", 0, "1.2.3", "stable"},
+	/* of another form */
+	{"0.9.2", "v%v", "", ERR_USAGE, "", ""},
+	{"nightly-1", "v%v", "", ERR_USAGE, "", ""},
+	{"nightly-", "v%v", "", ERR_USAGE, "", ""},
+	{"nightly-20260230", "v%v", "", ERR_USAGE, "", ""},
+	{"nightly-20261301", "v%v", "", ERR_USAGE, "", ""},
+	{"nightly-202611220", "v%v", "", ERR_USAGE, "", ""},
+	{"nightly-2026112x", "v%v", "", ERR_USAGE, "", ""},
+	{"v1", "v%v", "", ERR_USAGE, "", ""},
+	{"v1.0", "v%v", "", ERR_USAGE, "", ""},
+	{"v1.0.0.0", "v%v", "", ERR_USAGE, "", ""},
+	{"xv1.0.0", "v%v", "", ERR_USAGE, "", ""},
+	{"v1.0.0x", "v%v", "next", ERR_USAGE, "", ""},
+	{"v1.0.0~rc1", "v%v", "next", ERR_USAGE, "", ""},
+	{"v1..0", "v%v", "", ERR_USAGE, "", ""},
+	{"v1.0.", "v%v", "", ERR_USAGE, "", ""},
+	{"v", "v%v", "", ERR_USAGE, "", ""},
+	{"v1.0.0-", "v%v", "next", ERR_USAGE, "", ""},
+	{"v1.0.0-1", "v%v", "next", ERR_USAGE, "", ""},
+	{"v1.0.0-rc.", "v%v", "next", ERR_USAGE, "", ""},
+	{"v1.0.0-rc-1", "v%v", "next", ERR_USAGE, "", ""},
+	{"V1.0.0", "v%v", "", ERR_USAGE, "", ""},
+	{"../x", "v%v", "", ERR_USAGE, "", ""},
+	{"v1.2.3", "v%v-final", "", ERR_USAGE, "", ""},
+	{"release-", "release-%V", "", ERR_USAGE, "", ""},
+	/* the configuration is at fault */
+	{"v0.4.0-rc1", "v%v", "", ERR_CONFIG, "", ""},
+	{"v1.0.0", "v", "", ERR_CONFIG, "", ""},
+	{"v1.0.0", "v%v%v", "", ERR_CONFIG, "", ""},
+	{"v1.0.0", "v%d", "", ERR_CONFIG, "", ""},
+	{"v1.0.0", "v%", "", ERR_CONFIG, "", ""},
+};
+
 static void
 ids(void **state)
 {
-	static const struct {
-		const char *id, *format, *suite;
-		int kind;
-		const char *version, *to;
-	} rows[] = {
-		{"v0.4.0", "v%v", "", 0, "0.4.0", "stable"},
-		{"v10.20.30", "v%v", "", 0, "10.20.30", "stable"},
-		{"v2026.04.1", "v%v", "", 0, "2026.04.1", "stable"},
-		{"nightly-20261122", "v%v", "", 0, "", "nightly"},
-		{"nightly-20240229", "v%v", "", 0, "", "nightly"},
-		{"v0.4.0-rc1", "v%v", "next", 0, "0.4.0~rc1", "next"},
-		{"v0.4.0-beta.2", "v%v", "next", 0, "0.4.0~beta.2", "next"},
-		{"0.9.2", "%v", "", 0, "0.9.2", "stable"},
-		{"release-2.1", "release-%V", "", 0, "2.1", "stable"},
-		{"7", "%V", "", 0, "7", "stable"},
-		{"v1.2.3-final", "v%v-final", "", 0, "1.2.3", "stable"},
-		/* of another form */
-		{"0.9.2", "v%v", "", ERR_USAGE, "", ""},
-		{"nightly-1", "v%v", "", ERR_USAGE, "", ""},
-		{"nightly-", "v%v", "", ERR_USAGE, "", ""},
-		{"nightly-20260230", "v%v", "", ERR_USAGE, "", ""},
-		{"nightly-20261301", "v%v", "", ERR_USAGE, "", ""},
-		{"nightly-202611220", "v%v", "", ERR_USAGE, "", ""},
-		{"nightly-2026112x", "v%v", "", ERR_USAGE, "", ""},
-		{"v1", "v%v", "", ERR_USAGE, "", ""},
-		{"v1.0", "v%v", "", ERR_USAGE, "", ""},
-		{"v1.0.0.0", "v%v", "", ERR_USAGE, "", ""},
-		{"xv1.0.0", "v%v", "", ERR_USAGE, "", ""},
-		{"v1.0.0x", "v%v", "next", ERR_USAGE, "", ""},
-		{"v1.0.0~rc1", "v%v", "next", ERR_USAGE, "", ""},
-		{"v1..0", "v%v", "", ERR_USAGE, "", ""},
-		{"v1.0.", "v%v", "", ERR_USAGE, "", ""},
-		{"v", "v%v", "", ERR_USAGE, "", ""},
-		{"v1.0.0-", "v%v", "next", ERR_USAGE, "", ""},
-		{"v1.0.0-1", "v%v", "next", ERR_USAGE, "", ""},
-		{"v1.0.0-rc.", "v%v", "next", ERR_USAGE, "", ""},
-		{"v1.0.0-rc-1", "v%v", "next", ERR_USAGE, "", ""},
-		{"V1.0.0", "v%v", "", ERR_USAGE, "", ""},
-		{"../x", "v%v", "", ERR_USAGE, "", ""},
-		{"v1.2.3", "v%v-final", "", ERR_USAGE, "", ""},
-		{"release-", "release-%V", "", ERR_USAGE, "", ""},
-		/* the configuration is at fault */
-		{"v0.4.0-rc1", "v%v", "", ERR_CONFIG, "", ""},
-		{"v1.0.0", "v", "", ERR_CONFIG, "", ""},
-		{"v1.0.0", "v%v%v", "", ERR_CONFIG, "", ""},
-		{"v1.0.0", "v%d", "", ERR_CONFIG, "", ""},
-		{"v1.0.0", "v%", "", ERR_CONFIG, "", ""},
-	};
 	struct release r;
 	size_t i;
 	int kind;
 
 	(void)state;
-	for (i = 0; i < COUNT(rows); i++) {
-		kind = look(rows[i].id, rows[i].format, rows[i].suite, &r);
-		if (kind != rows[i].kind)
-			fail_msg("%s: %d", rows[i].id, kind);
+	for (i = 0; i < COUNT(tags); i++) {
+		kind = look(tags[i].id, tags[i].format, tags[i].suite, &r);
+		if (kind != tags[i].kind)
+			fail_msg("%s: %d", tags[i].id, kind);
 		if (kind != 0)
 			continue;
-		assert_string_equal(r.id, rows[i].id);
-		assert_string_equal(r.version, rows[i].version);
-		assert_string_equal(r.suite, rows[i].to);
+		assert_string_equal(r.id, tags[i].id);
+		assert_string_equal(r.version, tags[i].version);
+		assert_string_equal(r.suite, tags[i].to);
 	}
 }
 
