@@ -388,7 +388,7 @@ read_rpm(const struct collecting *c, const struct place *place, int fd,
 			status = err_wrap(e, "%s", name);
 	}
 	if (status == 0)
-		status = rpm_judge(fd, name, &r, e);
+		status = rpm_read(fd, name, &r, e);
 	if (status == 0 && (judge_rpm(c, place, &r, e) < 0 ||
 	    make_rpm(c, fd, name, &r, item, e) < 0))
 		status = err_wrap(e, "%s", name);

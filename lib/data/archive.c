@@ -4,7 +4,6 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "lib/base/mem.h"
 
@@ -131,10 +130,8 @@ unpack_next(struct unpack *u, struct member *m, struct err *e)
 	m->size = (uint64_t)archive_entry_size(entry);
 	m->type = MEMBER_OTHER;
 	m->hard_link = archive_entry_hardlink(entry);
-	m->is_symbolic_link = archive_entry_filetype(entry) == AE_IFLNK;
-	if (m->is_symbolic_link && u->format == UNPACK_CPIO &&
-	    archive_entry_symlink(entry) != NULL)
-		m->size = strlen(archive_entry_symlink(entry));
+	m->symbolic_link = archive_entry_filetype(entry) == AE_IFLNK ?
+	    archive_entry_symlink(entry) : NULL;
 	if (m->hard_link != NULL)
 		return 1;
 	if (archive_entry_filetype(entry) == AE_IFREG)

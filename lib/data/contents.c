@@ -105,8 +105,7 @@ read_members(const struct contents *c, struct view *v, struct err *e)
 	int status;
 
 	while ((status = unpack_next(u, &m, e)) > 0)
-		if ((c->judge != NULL ? c->judge(c->judge_arg, &m, u, e) :
-		    check_member(&m, e)) < 0) {
+		if (check_member(&m, e) < 0) {
 			status = -1;
 			break;
 		}
@@ -129,7 +128,7 @@ is_stripped(const struct view *v)
 }
 
 int
-contents_check(struct contents *c, struct err *e)
+contents_check(const struct contents *c, struct err *e)
 {
 	struct view v = {.hash = c->hash};
 	int status = 0;
@@ -139,9 +138,8 @@ contents_check(struct contents *c, struct err *e)
 		v.first_n = read_view(&v, &v.first, e);
 		status = v.first_n < 0 ? -1 : 0;
 	}
-	c->is_named = !is_stripped(&v);
 	if (status == 0)
-		status = !c->is_named ? read_rest(&v, e) :
+		status = is_stripped(&v) ? read_rest(&v, e) :
 		    read_members(c, &v, e);
 	stream_close(v.stream);
 	return status;

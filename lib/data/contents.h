@@ -16,14 +16,6 @@ struct contents {
 	unpack_source *source;		/* of the packed bytes */
 	void *arg;
 	struct hash *hash;		/* NULL, or gets all unpacked bytes */
-	/*
-	 * NULL, or says of each member whether it may be there: names and
-	 * kinds are judged by this alone.
-	 */
-	int (*judge)(void *arg, const struct member *m, struct unpack *u,
-	    struct err *e);
-	void *judge_arg;
-	bool is_named;	/* on return: the members had names */
 };
 
 /*
@@ -32,6 +24,6 @@ struct contents {
  * a member whose name, or the name that it is a hard link to, is absolute or
  * climbs; and for a device, a fifo and anything but a file, directory or link.
  */
-int contents_check(struct contents *c, struct err *e);
+int contents_check(const struct contents *c, struct err *e);
 
 #endif

@@ -2,9 +2,8 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
-#include "lib/data/contents.h"
-#include "lib/rpm/listed_private.h"
-#include "lib/rpm/rpm.h"
+#include "lib/rpm/payload_private.h"
+#include "lib/sys/fs.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
 #include "lib/sys/reader.h"
@@ -17,25 +16,32 @@ enum {
 	TAG_PAYLOADDIGEST = 5092, TAG_PAYLOADDIGESTALGO = 5093
 };
 
-#define PGP_SHA256 8	/* RFC 9580 9.5, which rpm's tags have numbers from */
+/* RFC 9580 9.5, which rpm's tags have their numbers from */
+enum { PGP_SHA256 = 8, PGP_SHA384 = 9, PGP_SHA512 = 10 };
 
-/*
- * Of the payload, packed and unpacked. The header names the algorithm, but rpm
- * takes any digest there for a SHA-256 (lib/rpmvs.c): another is wrong for it.
- * A v6 package need not say so.
- */
-static struct hash *
-open_hash(const struct rpm *r, struct err *e)
+/* A v6 package need not say SHA-256. */
+int
+payload_algorithm(const struct rpm *r, enum hash_algorithm *found,
+    struct err *e)
 {
 	uint64_t algorithm = rpm_header_number(&r->header,
 	    TAG_PAYLOADDIGESTALGO, 0, r->is_v6 ? PGP_SHA256 : 0);
 
-	if (algorithm == PGP_SHA256)
-		return hash_open_as(HASH_SHA256);
-	err_set(e, ERR_DATA, "the digest of the payload is of the algorithm "
-	    "%llu; rpm knows SHA-256 alone, which is 8",
-	    (unsigned long long)algorithm);
-	return NULL;
+	switch (algorithm) {
+	case PGP_SHA256:
+		*found = HASH_SHA256;
+		return 0;
+	case PGP_SHA384:
+		*found = HASH_SHA384;
+		return 0;
+	case PGP_SHA512:
+		*found = HASH_SHA512;
+		return 0;
+	default:
+		return err_set(e, ERR_DATA, "the digest of the payload is of "
+		    "the algorithm %llu, must be 8 to 10",
+		    (unsigned long long)algorithm);
+	}
 }
 
 /* --------------------------------------------------------- as it is packed */
@@ -49,14 +55,9 @@ struct digests {
 static int
 open_digests(const struct rpm *r, struct digests *d, struct err *e)
 {
-	/*
-	 * 5097 is meant for the unpacked payload, but rpm 4.18 compares it with
-	 * the packed one, and is content if one of both is right. Here 5092
-	 * must be; 5097 counts where that is missing, and for the same.
-	 */
+	enum hash_algorithm algorithm;
+
 	d->hex = rpm_header_string(&r->header, TAG_PAYLOADDIGEST);
-	if (d->hex == NULL)
-		d->hex = rpm_header_string(&r->header, TAG_PAYLOADDIGESTALT);
 	if (d->hex == NULL)
 		return err_set(e, ERR_DATA, "has no digest of its payload");
 	if (payload_algorithm(r, &algorithm, e) < 0)
@@ -155,82 +156,6 @@ payload_check(const struct payload *p, struct rpm *r, struct err *e)
 		status = check_digests(&d, r, e);
 	hash_close(d.hash, NULL);
 	hash_close(d.md5, NULL);
-	return status < 0 ? err_wrap(e, "%s", name) : 0;
-}
-
-/* --------------------------------------------------------------- unpacked */
-
-struct packed {
-	int fd;
-	char *chunk;
-	ssize_t first;	/* bytes of it that were looked at already */
-};
-
-static ssize_t
-read_packed(void *arg, const void **chunk, struct err *e)
-{
-	struct packed *p = arg;
-	ssize_t n = p->first;
-
-	*chunk = p->chunk;
-	p->first = 0;
-	return n > 0 ? n : io_read(p->fd, p->chunk, CHUNK, NULL, e);
-}
-
-/*
- * Where the header names no compressor it is gzip, or nothing at all: rpm
- * tells these apart by the first bytes.
- */
-static int
-find_packing(const struct rpm *r, const struct packed *p,
-    enum stream_kind *packing, struct err *e)
-{
-	static const struct {
-		const char *name;
-		enum stream_kind packing;
-	} known[] = {
-		{"gzip", STREAM_GZIP}, {"xz", STREAM_XZ},
-		{"zstd", STREAM_ZSTD}, {"bzip2", STREAM_BZIP2},
-		{"lzma", STREAM_LZMA},
-	};
-	const char *name = rpm_header_string(&r->header,
-	    TAG_PAYLOADCOMPRESSOR);
-	size_t i;
-
-	*packing = STREAM_PLAIN;
-	if (name == NULL && (p->first < 2 ||
-	    memcmp(p->chunk, "\x1f\x8b", 2) != 0))
-		return 0;
-	for (i = 0; i < COUNT(known); i++)
-		if (strcmp(name != NULL ? name : "gzip", known[i].name) == 0) {
-			*packing = known[i].packing;
-			return 0;
-		}
-	return err_set(e, ERR_DATA, "it is compressed by '%s', which rpm does "
-	    "not know", name);
-}
-
-static int
-unpack(const struct rpm *r, struct packed *p, struct err *e)
-{
-	struct listed l;
-	struct contents c = {.format = UNPACK_CPIO, .source = read_packed,
-	    .arg = p, .judge = listed_member, .judge_arg = &l};
-	int status;
-	const char *format = rpm_header_string(&r->header, TAG_PAYLOADFORMAT);
-
-	if (format != NULL && strcmp(format, "cpio") != 0)
-		return err_set(e, ERR_DATA, "its format is '%s', not cpio",
-		    format);
-	p->first = io_read(p->fd, p->chunk, CHUNK, NULL, e);
-	if (p->first < 0 || find_packing(r, p, &c.packing, e) < 0)
-		return -1;
-	status = listed_read(&r->header, &l, e);
-	if (status == 0)
-		status = contents_check(&c, e);
-	if (status == 0 && c.is_named)
-		status = listed_end(&l, e);
-	listed_clear(&l);
 	return status;
 }
 
@@ -241,30 +166,4 @@ rpm_read_payload(int fd, const char *name, struct out *copy, struct rpm *r,
 	struct payload p = {.fd = fd, .copy = copy};
 
 	return payload_check(&p, r, e) < 0 ? err_wrap(e, "%s", name) : 0;
-}
-
-/* A payload that was damaged on its way is that, whatever came of it. */
-static void
-prefer_digest(int fd, const char *name, struct rpm *r, struct err *e)
-{
-	struct err digest = ERR_INIT;
-
-	if (e->kind == ERR_DATA &&
-	    lseek(fd, (off_t)r->payload_start, SEEK_SET) >= 0 &&
-	    rpm_read_payload(fd, name, NULL, r, &digest) < 0)
-		*e = digest;
-}
-
-int
-rpm_judge(int fd, const char *name, struct rpm *r, struct err *e)
-{
-	if (rpm_read(fd, name, r, e) < 0)
-		return -1;
-	if (rpm_check_contents(fd, name, r, e) < 0) {
-		prefer_digest(fd, name, r, e);
-		return -1;
-	}
-	if (lseek(fd, (off_t)r->payload_start, SEEK_SET) < 0)
-		return err_sys(e, "read '%s' again", name);
-	return 0;
 }

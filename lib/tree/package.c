@@ -176,9 +176,9 @@ read_rpm(int fd, const char *file, struct package *p, struct err *e)
 	if (status == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		status = err_sys(e, "read '%s' again", file);
 	if (status == 0)
-		status = rpm_judge(fd, file, &r, e);
+		status = rpm_read(fd, file, &r, e);
 	if (status == 0)
-		status = rpm_read_payload(fd, file, NULL, &r, e);
+		status = rpm_check_contents(fd, file, &r, e);
 	if (status == 0 &&
 	    package_rpm_architecture(r.arch, &architecture, e) < 0)
 		status = err_wrap(e, "%s", file);
