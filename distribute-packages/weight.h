@@ -17,8 +17,8 @@
 /*
  * primary and other are read for every package at every refresh: a kernel with
  * its thousands of Provides has less than half of this. The XML is measured and
- * not the header: "&" has five bytes in it. filelists is
- * fetched for few questions, and has 100,000 files of usual names in so much.
+ * not the header: "&" has five bytes in it. filelists is fetched for few
+ * questions, and has 100,000 files of usual names in so much.
  */
 #define WEIGHT_ELEMENT ((size_t)1 << 20)
 #define WEIGHT_FILES ((size_t)16 << 20)
