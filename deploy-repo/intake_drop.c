@@ -92,9 +92,7 @@ intake_drop(struct intake *in, const char *name, struct err *e)
 
 	if (drop < 0)
 		return -1;
-	if (fs_read(drop, MANIFEST_NAME, MANIFEST_LIMIT, &in->next.text,
-	    e) == 0 && fs_read(drop, MANIFEST_SIGNATURE, SIGNATURE_LIMIT,
-	    &in->next.signature, e) == 0 && intake_begin(in, e) == 0)
+	if (kept_read(drop, &in->next, e) == 0 && intake_begin(in, e) == 0)
 		status = 0;
 	if (status == 0 && !in->is_known) {
 		status = copy_files(in, drop, e);

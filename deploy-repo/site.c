@@ -224,6 +224,15 @@ site_open_generation(const struct site *s, uint64_t serial, struct err *e)
 }
 
 int
+kept_read(int dir, struct kept *k, struct err *e)
+{
+	if (fs_read(dir, MANIFEST_NAME, MANIFEST_LIMIT, &k->text, e) < 0)
+		return -1;
+	return fs_read(dir, MANIFEST_SIGNATURE, SIGNATURE_LIMIT,
+	    &k->signature, e);
+}
+
+int
 site_load(const struct site *s, uint64_t serial, struct kept *k,
     struct err *e)
 {
@@ -231,9 +240,7 @@ site_load(const struct site *s, uint64_t serial, struct kept *k,
 
 	if (dir < 0)
 		return -1;
-	if (fs_read(dir, MANIFEST_NAME, MANIFEST_LIMIT, &k->text, e) == 0 &&
-	    fs_read(dir, MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &k->signature,
-	    e) == 0)
+	if (kept_read(dir, k, e) == 0)
 		status = manifest_parse(&k->manifest, buf_cstr(&k->text),
 		    k->text.n, true, MANIFEST_NAME, e);
 	if (status == 0 && k->manifest.serial != serial)

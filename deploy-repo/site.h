@@ -69,6 +69,9 @@ int site_load(const struct site *s, uint64_t serial, struct kept *k,
     struct err *e);
 void kept_clear(struct kept *k);
 
+/* Reads the two files of a manifest in dir; nothing is believed of them yet. */
+int kept_read(int dir, struct kept *k, struct err *e);
+
 /*
  * Why a generation could not be loaded: 0 if it may be passed over. -1 with *e
  * after a signal, and where descriptors or memory have run out, which says

@@ -18,9 +18,8 @@ read_serial(const struct site *s, struct pgp *trusted, const char *name,
 
 	if (dir < 0)
 		return -1;
-	if (fs_read(dir, MANIFEST_NAME, MANIFEST_LIMIT, &k.text, e) == 0 &&
-	    fs_read(dir, MANIFEST_SIGNATURE, SIGNATURE_LIMIT, &k.signature,
-	    e) == 0 && pgp_verify(trusted, buf_cstr(&k.text), k.text.n,
+	if (kept_read(dir, &k, e) == 0 &&
+	    pgp_verify(trusted, buf_cstr(&k.text), k.text.n,
 	    buf_cstr(&k.signature), k.signature.n, MANIFEST_SIGNATURE,
 	    e) == 0)
 		status = manifest_parse(&k.manifest, buf_cstr(&k.text),

@@ -149,7 +149,7 @@ is_version(struct span v)
 
 /* -------------------------------------------------------------- relations */
 
-struct reader {
+struct cursor {
 	const struct field *field;
 	enum kind kind;
 	const char *at;
@@ -157,7 +157,7 @@ struct reader {
 };
 
 static int
-wrong(const struct reader *r, const char *what, const struct span *s,
+wrong(const struct cursor *r, const char *what, const struct span *s,
     struct err *e)
 {
 	return err_set(e, ERR_DATA, "field %.*s: %s '%.*s'",
@@ -167,7 +167,7 @@ wrong(const struct reader *r, const char *what, const struct span *s,
 
 /* What stands there, to its end. */
 static int
-wrong_here(const struct reader *r, const char *what, struct err *e)
+wrong_here(const struct cursor *r, const char *what, struct err *e)
 {
 	struct span rest = {r->at, (size_t)(r->end - r->at)};
 
@@ -175,7 +175,7 @@ wrong_here(const struct reader *r, const char *what, struct err *e)
 }
 
 static void
-skip_blanks(struct reader *r)
+skip_blanks(struct cursor *r)
 {
 	while (r->at < r->end && is_blank(*r->at))
 		r->at++;
@@ -183,7 +183,7 @@ skip_blanks(struct reader *r)
 
 /* As far as a blank, or one of these. */
 static struct span
-take_word(struct reader *r, const char *ends)
+take_word(struct cursor *r, const char *ends)
 {
 	struct span s = {r->at, 0};
 
@@ -196,7 +196,7 @@ take_word(struct reader *r, const char *ends)
 
 /* "<<", "<=", "=", ">=", ">>"; "<" and ">" of old; none, which is "=". */
 static int
-read_operator(struct reader *r, struct err *e)
+read_operator(struct cursor *r, struct err *e)
 {
 	struct span s = {r->at, 0};
 
@@ -214,7 +214,7 @@ read_operator(struct reader *r, struct err *e)
 
 /* "(>= 1.0)", where it begins with "(". */
 static int
-read_version(struct reader *r, struct err *e)
+read_version(struct cursor *r, struct err *e)
 {
 	struct span version;
 
@@ -239,7 +239,7 @@ read_version(struct reader *r, struct err *e)
 }
 
 static int
-read_architecture(struct reader *r, struct err *e)
+read_architecture(struct cursor *r, struct err *e)
 {
 	struct span architecture;
 
@@ -254,7 +254,7 @@ read_architecture(struct reader *r, struct err *e)
 
 /* One package: "libc6:any (>= 2.36)". */
 static int
-read_package(struct reader *r, struct err *e)
+read_package(struct cursor *r, struct err *e)
 {
 	struct span name = take_word(r, ":(,|");
 
@@ -277,7 +277,7 @@ read_package(struct reader *r, struct err *e)
 static int
 judge_relations(const struct field *f, enum kind kind, struct err *e)
 {
-	struct reader r = {f, kind, f->value, f->value + f->value_n};
+	struct cursor r = {f, kind, f->value, f->value + f->value_n};
 
 	/* apt refuses this one if it is empty, dpkg a first line that is */
 	if (f->value_n == 0 && !field_is(f, "Provides"))
@@ -303,7 +303,7 @@ judge_relations(const struct field *f, enum kind kind, struct err *e)
 static int
 judge_source(const struct field *f, struct err *e)
 {
-	struct reader r = {f, SOURCE, f->value, f->value + f->value_n};
+	struct cursor r = {f, SOURCE, f->value, f->value + f->value_n};
 	struct span name, version;
 
 	if (f->value_n == 0)

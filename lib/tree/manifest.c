@@ -146,6 +146,9 @@ set_sizes(struct manifest *m, const char *what, struct err *e)
 		    what, m->n_sizes, m->n);
 	for (i = 0; i < m->n_sizes; i++)
 		m->v[i].size = m->sizes[i];
+	free(m->sizes);
+	m->sizes = NULL;
+	m->n_sizes = m->cap_sizes = 0;
 	return 0;
 }
 
