@@ -161,10 +161,13 @@ kill_workers(const char *home)
 	return found;
 }
 
+#define SOCKETS "sockets"	/* a file that says: there may be some */
+
 /* gpg puts sockets beneath /run/user/UID where that exists. */
 static void
 remove_sockets(const char *home)
 {
+	char *mark = mem_format("%s/" SOCKETS, home);
 	const char *argv[] = {"gpgconf", "--homedir", home,
 	    "--remove-socketdir", NULL};
 	struct err ignored = ERR_INIT;
@@ -172,8 +175,9 @@ remove_sockets(const char *home)
 
 	snprintf(runtime, sizeof(runtime), "/run/user/%u",
 	    (unsigned)geteuid());
-	if (access(runtime, F_OK) == 0)
+	if (access(mark, F_OK) == 0 && access(runtime, F_OK) == 0)
 		(void)run_wait(argv, GPGCONF_SECONDS, NULL, &ignored);
+	free(mark);
 }
 
 /* What a removal that was killed has left. Everybody may write there. */
@@ -434,6 +438,18 @@ fail:
 	free(k->home);
 	*k = (struct keyring)KEYRING_INIT;
 	return -1;
+}
+
+int
+keyring_expect_sockets(const struct keyring *k, struct err *e)
+{
+	int dir = fs_open_dir(k->home, e), status;
+
+	if (dir < 0)
+		return -1;
+	status = fs_write(dir, SOCKETS, "", 0, 0600, e);
+	close(dir);
+	return status;
 }
 
 void

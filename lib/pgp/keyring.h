@@ -27,6 +27,11 @@ struct keyring {
  */
 int keyring_open(struct keyring *k, bool has_secrets, struct err *e);
 /*
+ * To be called before gpg does more there than verify: it then makes a
+ * directory for its agent's sockets, which keyring_close removes.
+ */
+int keyring_expect_sockets(const struct keyring *k, struct err *e);
+/*
  * Returns when agent and files are gone: some seconds at most. Accepts what
  * was never opened.
  */

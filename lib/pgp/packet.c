@@ -1,11 +1,15 @@
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "lib/base/text.h"
 #include "lib/pgp/pgp.h"
 
 /* RFC 4880 4.3 and 9.4 */
-enum { TAG_SIGNATURE = 2 };
+enum {
+	TAG_SIGNATURE = 2, TAG_PUBLIC_KEY = 6, TAG_USER_ID = 13,
+	TAG_PUBLIC_SUBKEY = 14, TAG_USER_ATTRIBUTE = 17
+};
 enum { HASH_MD5 = 1, HASH_SHA1 = 2, HASH_RIPEMD160 = 3 };
 
 struct packet {
@@ -235,25 +239,89 @@ skip_armour_headers(const char **p, const char *end)
 	return false;
 }
 
-bool
-pgp_read_armour(const char *text, size_t n, struct buf *packets)
+/* RFC 4880 6.1 */
+static uint32_t
+crc24(const void *data, size_t n)
 {
-	static const char tail[] = "-----END PGP SIGNATURE-----";
-	const char *p = text, *end = text + n, *line, *body;
-	size_t m;
+	const uint8_t *p = data, *end = p + n;
+	uint32_t crc = 0xb704ce;
+	int bit;
 
-	if (!take_line(&p, end, &line, &m) ||
-	    !line_is(line, m, "-----BEGIN PGP SIGNATURE-----") ||
+	for (; p < end; p++) {
+		crc ^= (uint32_t)*p << 16;
+		for (bit = 0; bit < 8; bit++)
+			crc = crc << 1 ^ (crc & 0x800000 ? 0x1864cfb : 0);
+	}
+	return crc & 0xffffff;
+}
+
+static bool
+check_crc(const char *line, size_t n, const struct buf *packets, size_t from)
+{
+	struct buf said = BUF_INIT;
+	uint32_t crc = crc24(packets->p + from, packets->n - from);
+	const uint8_t wanted[] = {(uint8_t)(crc >> 16), (uint8_t)(crc >> 8),
+	    (uint8_t)crc};
+	bool is_right = base64_read(line, n, &said) &&
+	    said.n == sizeof(wanted) &&
+	    memcmp(said.p, wanted, sizeof(wanted)) == 0;
+
+	buf_clear(&said);
+	return is_right;
+}
+
+bool
+pgp_read_armour(const char *text, size_t n, const char *what,
+    struct buf *packets)
+{
+	char mark[64];
+	const char *p = text, *end = text + n, *line, *body, *crc = NULL;
+	size_t m, from = packets->n;
+
+	snprintf(mark, sizeof(mark), "-----BEGIN PGP %s-----", what);
+	if (!take_line(&p, end, &line, &m) || !line_is(line, m, mark) ||
 	    !skip_armour_headers(&p, end))
 		return false;
+	snprintf(mark, sizeof(mark), "-----END PGP %s-----", what);
 	for (body = p; take_line(&p, end, &line, &m);) {
 		n = (size_t)(line - body);
-		/* the checksum: gpg compares it */
-		if (m == 5 && line[0] == '=' &&
-		    !take_line(&p, end, &line, &m))
-			return false;
-		if (line_is(line, m, tail))
-			return p == end && base64_read(body, n, packets);
+		if (m == 5 && line[0] == '=') {
+			crc = line + 1;
+			if (!take_line(&p, end, &line, &m))
+				return false;
+		}
+		if (line_is(line, m, mark))
+			return p == end && base64_read(body, n, packets) &&
+			    (crc == NULL ||
+			    check_crc(crc, 4, packets, from));
 	}
 	return false;
+}
+
+bool
+pgp_is_one_key(const void *packets, size_t n)
+{
+	const uint8_t *p = packets, *end = p + n;
+	struct packet packet;
+	int count = 0;
+
+	while (p < end) {
+		if (!take_packet(&p, end, &packet))
+			return false;
+		switch (packet.tag) {
+		case TAG_PUBLIC_KEY:
+			count++;
+			break;
+		case TAG_SIGNATURE:
+		case TAG_USER_ID:
+		case TAG_PUBLIC_SUBKEY:
+		case TAG_USER_ATTRIBUTE:
+			if (count == 1)
+				break;
+			/* fall through */
+		default:
+			return false;
+		}
+	}
+	return count == 1;
 }

@@ -90,10 +90,14 @@ const char *pgp_weak_binding(const void *key, size_t n);
 /* How many signatures (binary packets); -1 if it is not only such. */
 int pgp_count_signatures(const void *packets, size_t n);
 /*
- * Appends the packets of an armoured signature (RFC 4880 6.2). Strict: one
- * block from the first byte to the last; false for anything else.
+ * Appends the packets of an armoured "SIGNATURE" or "PUBLIC KEY BLOCK" (RFC
+ * 4880 6.2). Strict: one block from the first byte to the last, and its
+ * checksum, if there is one, is right; false for anything else.
  */
-bool pgp_read_armour(const char *text, size_t n, struct buf *packets);
+bool pgp_read_armour(const char *text, size_t n, const char *what,
+    struct buf *packets);
+/* Are the packets one public key, and nothing else? */
+bool pgp_is_one_key(const void *packets, size_t n);
 
 /* True if one of the signatures (binary packets) is for a time only. */
 bool pgp_expires(const void *signatures, size_t n);

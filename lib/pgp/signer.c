@@ -13,7 +13,6 @@
 #include "lib/pgp/pgp.h"
 #include "lib/sys/io.h"
 #include "lib/sys/log.h"
-#include "lib/sys/par.h"
 #include "lib/sys/secret.h"
 
 #define MIN_RSA_BITS 3072
@@ -36,8 +35,7 @@ struct signer {
 /* ------------------------------------------------------- judging a key */
 
 static int
-export_key(gpgme_ctx_t ctx, gpgme_key_t key, bool armour, struct buf *out,
-    struct err *e)
+export_key(gpgme_ctx_t ctx, gpgme_key_t key, struct buf *out, struct err *e)
 {
 	gpgme_key_t keys[] = {key, NULL};
 	gpgme_error_t code;
@@ -49,11 +47,9 @@ export_key(gpgme_ctx_t ctx, gpgme_key_t key, bool armour, struct buf *out,
 	code = gpgme_data_new(&data);
 	if (code != 0)
 		return gpg_failed(e, code, "export the public key");
-	gpgme_set_armor(ctx, armour);
 	gpg_wait_begin(&w, ctx);
 	code = gpg_wait_end(&w, gpgme_op_export_keys_start(ctx, keys,
 	    GPGME_EXPORT_MODE_MINIMAL, data));
-	gpgme_set_armor(ctx, 1);
 	p = gpgme_data_release_and_get_mem(data, &n);
 	if (code == 0)
 		buf_add(out, p, n);
@@ -102,45 +98,22 @@ check_dates(gpgme_key_t key, unsigned min_days, struct err *e)
 	return 0;
 }
 
-/* The public half twice: its packets to look at, its text to publish. */
-struct exports {
-	struct signer *signer;
-	struct signer_key *key;
-	struct buf packets;
-};
-
 static int
-export_form(size_t i, void *arg, struct err *e)
+check_bindings(const struct signer_key *k, struct err *e)
 {
-	struct exports *x = arg;
-	gpgme_ctx_t ctx;
-	int status;
+	struct buf packets = BUF_INIT;
+	const char *weak = "damaged";
 
-	if (gpg_take(&x->signer->pool, &ctx, e) < 0)
-		return -1;
-	status = export_key(ctx, x->key->key, i == 0,
-	    i == 0 ? &x->key->public : &x->packets, e);
-	gpg_give(&x->signer->pool, ctx);
-	return status;
+	if (pgp_read_armour(k->public.p, k->public.n, "PUBLIC KEY BLOCK",
+	    &packets))
+		weak = pgp_weak_binding(packets.p, packets.n);
+	buf_clear(&packets);
+	return weak == NULL ? 0 : err_set(e, ERR_REFUSED, "its own signature "
+	    "is %s, which clients refuse: sign it again with SHA-512", weak);
 }
 
 static int
-check_bindings(struct signer *s, struct signer_key *k, struct err *e)
-{
-	struct exports x = {.signer = s, .key = k};
-	const char *weak;
-	int status = par_each(2, export_form, &x, e);
-
-	weak = status == 0 ? pgp_weak_binding(x.packets.p, x.packets.n) : NULL;
-	if (weak != NULL)
-		status = err_set(e, ERR_REFUSED, "its own signature is %s, "
-		    "which clients refuse: sign it again with SHA-512", weak);
-	buf_clear(&x.packets);
-	return status;
-}
-
-static int
-judge_key(struct signer *s, struct signer_key *k,
+judge_key(gpgme_ctx_t ctx, struct signer_key *k,
     const struct signer_options *o, struct err *e)
 {
 	gpgme_subkey_t primary = k->key->subkeys;
@@ -150,7 +123,8 @@ judge_key(struct signer *s, struct signer_key *k,
 		    "key, only subkeys, which rpm clients do not accept");
 	if (check_dates(k->key, o->min_days, e) < 0 ||
 	    check_algorithm(primary, e) < 0 ||
-	    check_bindings(s, k, e) < 0)
+	    export_key(ctx, k->key, &k->public, e) < 0 ||
+	    check_bindings(k, e) < 0)
 		return -1;
 	return primary->can_sign ? 0 : err_set(e, ERR_REFUSED, "it may not "
 	    "be used to sign");
@@ -245,20 +219,23 @@ load_keys(struct signer *s, const struct signer_options *o, struct err *e)
 	gpgme_ctx_t ctx;
 	int status;
 
-	if (o->key_file != NULL)
+	if (o->key_file != NULL) {
+		if (keyring_expect_sockets(&s->ring, e) < 0)
+			return -1;
 		s->pool.home = s->ring.home;
+	}
 	if (gpg_take(&s->pool, &ctx, e) < 0)
 		return -1;
 	status = o->key_file ? load_file(s, ctx, o->key_file, &s->first, e) :
 	    find_key(ctx, o->key, &s->first.key, e);
 	if (status == 0)
-		status = judge_key(s, &s->first, o, e);
+		status = judge_key(ctx, &s->first, o, e);
 	if (status < 0) {
 		err_wrap(e, "signing key '%s'", where(o));
 	} else if (o->next_key_file != NULL) {
 		status = load_file(s, ctx, o->next_key_file, &s->next, e);
 		if (status == 0)
-			status = judge_key(s, &s->next, o, e);
+			status = judge_key(ctx, &s->next, o, e);
 		if (status < 0)
 			err_wrap(e, "next key '%s'", o->next_key_file);
 	}

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/pgp/gpg_private.h"
@@ -11,6 +12,7 @@
 struct pgp {
 	struct keyring ring;
 	struct gpg_pool pool;
+	bool has_keys;
 };
 
 struct pgp *
@@ -28,17 +30,49 @@ pgp_new(struct err *e)
 	return p;
 }
 
+/*
+ * A file of packets is a key ring of gpg's, as gpgv and apt have them: nobody
+ * need start gpg to make one. 1 where this is no key alone, which gpg may know
+ * how to read, or how to join with another.
+ */
+static int
+write_ring(struct pgp *p, const void *keys, size_t n, struct err *e)
+{
+	struct buf packets = BUF_INIT;
+	int dir, status = 1;
+
+	if (p->has_keys)
+		return 1;
+	if (!pgp_read_armour(keys, n, "PUBLIC KEY BLOCK", &packets)) {
+		packets.n = 0;
+		buf_add(&packets, keys, n);
+	}
+	if (pgp_is_one_key(packets.p, packets.n)) {
+		dir = fs_open_dir(p->ring.home, e);
+		status = dir < 0 ? -1 : fs_write(dir, "pubring.gpg", packets.p,
+		    packets.n, 0600, e);
+		if (dir >= 0)
+			close(dir);
+	}
+	buf_clear(&packets);
+	return status;
+}
+
 int
 pgp_trust(struct pgp *p, const void *keys, size_t n, const char *what,
     struct err *e)
 {
 	gpgme_ctx_t ctx;
-	int status;
+	int status = write_ring(p, keys, n, e);
 
-	if (gpg_take(&p->pool, &ctx, e) < 0)
-		return -1;
-	status = gpg_import(ctx, keys, n, what, e);
-	gpg_give(&p->pool, ctx);
+	if (status > 0) {
+		if (keyring_expect_sockets(&p->ring, e) < 0 ||
+		    gpg_take(&p->pool, &ctx, e) < 0)
+			return -1;
+		status = gpg_import(ctx, keys, n, what, e);
+		gpg_give(&p->pool, ctx);
+	}
+	p->has_keys = true;
 	return status < 0 ? -1 : 0;
 }
 

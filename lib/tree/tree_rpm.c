@@ -517,7 +517,8 @@ check_signature(const struct repository_check *c, struct err *e)
 	struct fs_map map;
 	int status = tree_map_most(c->tree, path, SIGNATURE_LIMIT, &map, e);
 
-	if (status == 0 && !pgp_read_armour(map.p, map.n, &packets))
+	if (status == 0 && !pgp_read_armour(map.p, map.n, "SIGNATURE",
+	    &packets))
 		status = err_set(e, ERR_REFUSED, "'%s' is not an armoured "
 		    "signature", path);
 	/* librepo through librpm refuses more */

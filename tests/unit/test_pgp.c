@@ -472,6 +472,58 @@ no_signature_at_all_is_refused(void **state)
 	assert_int_equal(status, 0);
 }
 
+#define EXPIRE GPG "--passphrase '' --quick-set-expire $(" GPG		\
+    "--with-colons -k rsa@x | sed -n 's/^fpr:*\\(.*\\):$/\\1/p' | head -n 1) "
+
+/* As a file of packets, or as gpg imports it: each is taken, or is no key. */
+static void
+every_form_of_a_key_file(void **state)
+{
+	static const struct {
+		const char *make;	/* writes "keys" */
+		bool is_key;
+	} forms[] = {
+		{"cp rsa.gpg keys", true},
+		{"sed 's/$/\\r/' rsa.asc >keys", true},
+		{"sed '/^=/d' rsa.asc >keys", true},
+		{"sed '1a Comment: a key' rsa.asc >keys", true},
+		{"(echo mine; cat rsa.asc) >keys", true},
+		{"cat ed.asc rsa.asc >keys", true},
+		{"cat weak.asc ed.asc rsa.asc >keys", true},
+		{"gpg -q --dearmor <ed.asc >keys; cat rsa.gpg >>keys", true},
+		/* the same key as it was, expired, and as it is now */
+		{EXPIRE "seconds=1 && " GPG "-a --export rsa@x >was.asc; "
+		    "sleep 2; " EXPIRE "0 && " GPG "-a --export rsa@x >is.asc; "
+		    "cat was.asc is.asc >keys", true},
+		{"cp was.asc keys", false},
+		{"sed 's/^=..../=AAAA/' rsa.asc >keys", false},
+		{"head -c -9 rsa.gpg >keys", false},
+		{"sed '5d' rsa.asc >keys", false},
+		{": >keys", false},
+	};
+	struct buf keys = BUF_INIT;
+	struct err e;
+	struct pgp *p;
+	size_t i;
+	int status;
+
+	(void)state;
+	put_str("text", "hello\n");
+	run(GPG "--yes -u rsa@x -o s.asc -ab text");
+	for (i = 0; i < COUNT(forms); i++) {
+		run(forms[i].make);
+		get("keys", &keys);
+		e = (struct err)ERR_INIT;
+		p = pgp_open(keys.p, keys.n, "keys", &e);
+		status = p == NULL ? -1 : verify(p, "hello\n", "s.asc", &e);
+		if ((status == 0) != forms[i].is_key)
+			fail_msg("%s: %s", forms[i].make, e.text);
+		pgp_close(p);
+		nothing_is_left(NULL);
+		buf_clear(&keys);
+	}
+}
+
 static void
 what_is_no_key_is_refused(void **state)
 {
@@ -1138,6 +1190,7 @@ main(void)
 		TEST(a_signed_message_is_no_detached_signature),
 		TEST(only_the_signed_text_of_a_message_comes_out),
 		TEST(no_signature_at_all_is_refused),
+		TEST(every_form_of_a_key_file),
 		TEST(what_is_no_key_is_refused),
 		TEST(good_keys_sign),
 		TEST(the_primary_key_signs_where_a_subkey_could),

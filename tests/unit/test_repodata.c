@@ -544,21 +544,22 @@ reads_armour(void **state)
 		const char *text;
 		const char *packets;
 	} cases[] = {
-		{BEGIN "\nYWJj\n=abcd\n" END, "abc"},
-		{BEGIN "\nYWJj\n=abcd\n-----END PGP SIGNATURE-----", "abc"},
+		{BEGIN "\nYWJj\n=uhx7\n" END, "abc"},
+		{BEGIN "\nYWJj\n=uhx7\n-----END PGP SIGNATURE-----", "abc"},
 		{BEGIN "\nYWJj\n" END, "abc"},
-		{BEGIN "\nYWJj\nZGVm\n=abcd\n" END, "abcdef"},
+		{BEGIN "\nYWJj\nZGVm\n=Nag/\n" END, "abcdef"},
 		{BEGIN "\nYW\nJj\n" END, "abc"},
-		{BEGIN "\nYWI=\n=abcd\n" END, "ab"},
-		{BEGIN "\nYQ==\n=abcd\n" END, "a"},
+		{BEGIN "\nYWI=\n=oRot\n" END, "ab"},
+		{BEGIN "\nYQ==\n=8lcT\n" END, "a"},
 		{BEGIN "Version: x\nComment: y\n\nYWJj\n" END, "abc"},
 		{"-----BEGIN PGP SIGNATURE-----\r\n\r\nYWJj\r\n"
 		    "-----END PGP SIGNATURE-----\r\n", "abc"},
+		{BEGIN "\nYWJj\n=abcd\n" END, "-"},
 		{"", "-"},
 		{BEGIN, "-"},
 		{BEGIN "\n", "-"},
 		{BEGIN "\nYWJj\n", "-"},
-		{BEGIN "\nYWJj\n=abcd\n", "-"},
+		{BEGIN "\nYWJj\n=uhx7\n", "-"},
 		{BEGIN "\n" END, "-"},
 		{BEGIN "YWJj\n" END, "-"},
 		{" " BEGIN "\nYWJj\n" END, "-"},
@@ -573,7 +574,7 @@ reads_armour(void **state)
 		{BEGIN "\nYQ==YWJj\n" END, "-"},
 		{BEGIN "\nYW Jj\n" END, "-"},
 		{BEGIN "\nYW*j\n" END, "-"},
-		{BEGIN "\n\nYWJj\n=abcd\nYWJj\n" END, "-"},
+		{BEGIN "\n\nYWJj\n=uhx7\nYWJj\n" END, "-"},
 	};
 	struct buf packets = BUF_INIT;
 	char *copy;
@@ -584,7 +585,7 @@ reads_armour(void **state)
 		n = strlen(cases[i].text);
 		copy = mem_alloc(n + !n);
 		memcpy(copy, cases[i].text, n);
-		if (pgp_read_armour(copy, n, &packets) !=
+		if (pgp_read_armour(copy, n, "SIGNATURE", &packets) !=
 		    (cases[i].packets[0] != '-') ||
 		    (cases[i].packets[0] != '-' &&
 		    strcmp(buf_cstr(&packets), cases[i].packets) != 0))
