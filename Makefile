@@ -112,6 +112,11 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(LIB)
 	@echo '  LINK  $@'
 	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+$(BUILD)/tests/read_packages: $(BUILD)/obj/tests/e2e/read_packages.o $(LIB)
+	@mkdir -p $(@D)
+	@echo '  LINK  $@'
+	@$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # before libc, and before a sanitizer's library
 $(BUILD)/tests/clock.so: tests/sim/clock.c Makefile | deps-build
 	@mkdir -p $(@D)
@@ -119,7 +124,8 @@ $(BUILD)/tests/clock.so: tests/sim/clock.c Makefile | deps-build
 	@$(CC) -std=c17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -fPIC -shared \
 	    -o $@ $<
 
-tests: all $(UNIT_TESTS) $(BUILD)/tests/clock.so
+tests: all $(UNIT_TESTS) $(BUILD)/tests/clock.so \
+	$(BUILD)/tests/read_packages
 
 check: deps
 ifeq ($(DEPS),yes)

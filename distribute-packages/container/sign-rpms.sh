@@ -9,8 +9,19 @@ set -euo pipefail
 umask 077
 
 # A container whose caller died must not stay.
+# timeout is no process 1: that of coreutils 9.10 ends at once where it is.
 if [ "${1-}" != --bounded ]; then
-    exec timeout --foreground --kill-after=10 1800 "$0" --bounded "$@"
+    timeout --foreground --kill-after=10 1800 "$0" --bounded "$@" <&0 &
+    bounded=$!
+    trap 'kill -TERM "$bounded" 2>/dev/null || :' TERM INT HUP
+    status=0
+    wait "$bounded" || status=$?
+    # a signal ends the wait before the other has ended
+    while kill -0 "$bounded" 2>/dev/null; do
+        status=0
+        wait "$bounded" || status=$?
+    done
+    exit "$status"
 fi
 fingerprint=$2
 date=$3

@@ -379,9 +379,12 @@ rpm_repo_write(const struct conf *conf, const struct suite *s,
 	else
 		buf_addf(text, "name=%s packages, %s (%s)\n", prefix, s->name,
 		    r->basearch);
-	/* zypper reads gpgcheck=1 alone as the metadata's check only */
+	/*
+	 * zypper reads gpgcheck=1 alone as the check of the metadata, and looks
+	 * for updates only where it may.
+	 */
 	buf_addf(text, "baseurl=%.*s/%s\nenabled=1\ngpgcheck=1\n"
-	    "repo_gpgcheck=1\npkg_gpgcheck=1\n"
+	    "repo_gpgcheck=1\npkg_gpgcheck=1\nautorefresh=1\n"
 	    "gpgkey=%.*s/gpg/%s-packages-key.public\n", n, url, r->dir, n, url,
 	    prefix);
 	free(id);

@@ -14,7 +14,8 @@ enum {
 	TAG_SUMMARY = 1004, TAG_DESCRIPTION = 1005, TAG_BUILDTIME = 1006,
 	TAG_BUILDHOST = 1007, TAG_SIZE = 1009, TAG_VENDOR = 1011,
 	TAG_LICENSE = 1014, TAG_PACKAGER = 1015, TAG_GROUP = 1016,
-	TAG_URL = 1020, TAG_SOURCERPM = 1044, TAG_CHANGELOGTIME = 1080,
+	TAG_URL = 1020, TAG_SOURCERPM = 1044, TAG_ARCHIVESIZE = 1046,
+	TAG_CHANGELOGTIME = 1080,
 	TAG_CHANGELOGNAME = 1081, TAG_CHANGELOGTEXT = 1082,
 	TAG_LONGSIZE = 5009, TAG_PAYLOADSIZEALT = 5113
 };
@@ -59,6 +60,8 @@ archive_size(const struct rpm *r)
 	uint64_t size = rpm_header_number(&r->header, TAG_PAYLOADSIZEALT, 0,
 	    0);
 
+	/* of old builders, who have it in the main header */
+	size = rpm_header_number(&r->header, TAG_ARCHIVESIZE, 0, size);
 	size = rpm_header_number(&r->signature, SIG_PAYLOADSIZE, 0, size);
 	return rpm_header_number(&r->signature, SIG_LONGARCHIVESIZE, 0, size);
 }

@@ -10,9 +10,14 @@
 /* rpm: include/rpm/rpmds.h */
 enum {
 	SENSE_COMPARISON = 0xf,
-	SENSE_PREREQ = 1 << 6, SENSE_PRE = 1 << 9, SENSE_POST = 1 << 10,
+	SENSE_POSTTRANS = 1 << 5, SENSE_PREREQ = 1 << 6,
+	SENSE_PRETRANS = 1 << 7, SENSE_PRE = 1 << 9, SENSE_POST = 1 << 10,
 	SENSE_MISSINGOK = 1 << 19, SENSE_STRONG = 1 << 27
 };
+
+/* pre="1" of createrepo_c 1.2; its 0.17 says nothing of transactions. */
+#define SENSE_BEFORE (SENSE_PREREQ | SENSE_PRE | SENSE_POST |		\
+    SENSE_PRETRANS | SENSE_POSTTRANS)
 
 /* Three tags that belong together, and which of their items are meant. */
 struct source {
@@ -120,7 +125,7 @@ depends_read(struct depends *d, const struct rpm *r, const struct source *from)
 			continue;
 		d->v[d->n] = (struct depend){.name = names[i],
 		    .version = versions[i], .comparison = comparison(flags),
-		    .is_pre = flags & (SENSE_PREREQ | SENSE_PRE | SENSE_POST),
+		    .is_pre = flags & SENSE_BEFORE,
 		    .place = d->n};
 		d->n++;
 	}

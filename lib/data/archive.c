@@ -4,6 +4,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/mem.h"
 
@@ -132,6 +133,8 @@ unpack_next(struct unpack *u, struct member *m, struct err *e)
 	m->hard_link = archive_entry_hardlink(entry);
 	m->symbolic_link = archive_entry_filetype(entry) == AE_IFLNK ?
 	    archive_entry_symlink(entry) : NULL;
+	if (m->symbolic_link != NULL && u->format == UNPACK_CPIO)
+		m->size = strlen(m->symbolic_link);
 	if (m->hard_link != NULL)
 		return 1;
 	if (archive_entry_filetype(entry) == AE_IFREG)

@@ -44,7 +44,7 @@ enum member_type {
 
 struct member {
 	const char *path;	/* valid until the next call */
-	uint64_t size;
+	uint64_t size;		/* of a link in a cpio: of its target */
 	enum member_type type;
 	const char *hard_link;	/* the name that it is one to, or NULL */
 	const char *symbolic_link;	/* the same */

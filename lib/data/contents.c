@@ -10,7 +10,6 @@
 /* The unpacked bytes, on their way to libarchive. */
 struct view {
 	struct stream *stream;
-	struct hash *hash;
 	uint64_t size;		/* so many came */
 	uint64_t zeros;		/* so many of the last ones are 0 */
 	const void *first;	/* looked at, and not given away yet */
@@ -41,8 +40,6 @@ read_view(void *arg, const void **chunk, struct err *e)
 	n = stream_read(v->stream, chunk, e);
 	if (n <= 0)
 		return n;
-	if (v->hash != NULL)
-		hash_add(v->hash, *chunk, (size_t)n);
 	count_zeros(v, *chunk, (size_t)n);
 	v->size += (uint64_t)n;
 	return n;
@@ -105,7 +102,8 @@ read_members(const struct contents *c, struct view *v, struct err *e)
 	int status;
 
 	while ((status = unpack_next(u, &m, e)) > 0)
-		if (check_member(&m, e) < 0) {
+		if ((c->judge != NULL ? c->judge(c->judge_arg, &m, u, e) :
+		    check_member(&m, e)) < 0) {
 			status = -1;
 			break;
 		}
@@ -128,18 +126,19 @@ is_stripped(const struct view *v)
 }
 
 int
-contents_check(const struct contents *c, struct err *e)
+contents_check(struct contents *c, struct err *e)
 {
-	struct view v = {.hash = c->hash};
+	struct view v = {.stream = stream_open(c->packing, c->source,
+	    c->arg)};
 	int status = 0;
 
-	v.stream = stream_open(c->packing, c->source, c->arg);
 	if (c->format == UNPACK_CPIO) {
 		v.first_n = read_view(&v, &v.first, e);
 		status = v.first_n < 0 ? -1 : 0;
 	}
+	c->is_named = !is_stripped(&v);
 	if (status == 0)
-		status = is_stripped(&v) ? read_rest(&v, e) :
+		status = !c->is_named ? read_rest(&v, e) :
 		    read_members(c, &v, e);
 	stream_close(v.stream);
 	return status;

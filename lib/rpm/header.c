@@ -14,7 +14,7 @@
 #define SIGNATURE_DATA ((size_t)8 << 20)
 #define MAIN_ENTRIES 0xffff
 #define MAIN_DATA ((uint32_t)32 << 20)
-#define STRINGS ((uint32_t)1 << 20)	/* ours: for rpm_header_strings */
+#define ITEMS ((uint32_t)1 << 20)	/* so many are too many: hdrchkArray */
 
 #define INDEX 16	/* bytes of an index entry, and of a region's trailer */
 #define FIRST_TAG 100	/* HEADER_I18NTABLE: those below are regions */
@@ -121,16 +121,11 @@ check_region(const struct rpm_header *h, uint32_t tag, struct err *e)
 }
 
 static int
-check_tag(const struct raw *r, uint32_t before, struct err *e)
+check_tag(const struct raw *r, struct err *e)
 {
 	if (r->tag < FIRST_TAG)
 		return err_set(e, ERR_DATA, "tag %u has no place behind the "
 		    "region", r->tag);
-	if (r->tag == before)
-		return err_set(e, ERR_DATA, "tag %u appears twice", r->tag);
-	if (r->tag < before)
-		return err_set(e, ERR_DATA, "tag %u comes after tag %u",
-		    r->tag, before);
 	if (r->type < RPM_CHAR || r->type > RPM_I18NSTRING)
 		return err_set(e, ERR_DATA, "tag %u has the unknown type %u",
 		    r->tag, r->type);
@@ -176,9 +171,9 @@ check_data(const struct rpm_header *h, const struct raw *r, uint32_t *end,
 	if (size > 0 && r->count > (limit - r->offset) / size)
 		return err_set(e, ERR_DATA, "tag %u runs beyond the data",
 		    r->tag);
-	if (size == 0 && r->count > STRINGS)
-		return err_set(e, ERR_DATA, "tag %u has %u strings, more "
-		    "than %u", r->tag, r->count, STRINGS);
+	if (r->type != RPM_BIN && r->count >= ITEMS)
+		return err_set(e, ERR_DATA, "tag %u has %u items, more than "
+		    "%u", r->tag, r->count, ITEMS - 1);
 	n = (size_t)r->count * size;
 	if (size == 0 && !measure_strings(data_of(h) + r->offset,
 	    limit - r->offset, r->count, &n))
@@ -189,10 +184,38 @@ check_data(const struct rpm_header *h, const struct raw *r, uint32_t *end,
 }
 
 static int
-check_entries(const struct rpm_header *h, enum rpm_header_kind kind,
+by_tag(const void *a, const void *b)
+{
+	const struct rpm_place *x = a, *y = b;
+
+	return (x->tag > y->tag) - (x->tag < y->tag);
+}
+
+/*
+ * The index is in the order of the data, which nobody has to sort by tag. Of
+ * a tag that is there twice, one reader would find the first, one the last.
+ */
+static int
+sort_tags(struct rpm_header *h, struct err *e)
+{
+	uint32_t i;
+
+	h->by_tag = mem_alloc(h->n * sizeof(*h->by_tag));
+	for (i = 0; i < h->n; i++)
+		h->by_tag[i] = (struct rpm_place){raw_entry(h, i).tag, i};
+	qsort(h->by_tag, h->n, sizeof(*h->by_tag), by_tag);
+	for (i = 1; i < h->n; i++)
+		if (h->by_tag[i - 1].tag == h->by_tag[i].tag)
+			return err_set(e, ERR_DATA, "tag %u appears twice",
+			    h->by_tag[i].tag);
+	return 0;
+}
+
+static int
+check_entries(struct rpm_header *h, enum rpm_header_kind kind,
     struct err *e)
 {
-	uint32_t i, end = 0, before = 0;
+	uint32_t i, end = 0;
 	struct raw r;
 
 	/* rpmtag.h: HEADER_IMMUTABLE, HEADER_SIGNATURES */
@@ -200,12 +223,11 @@ check_entries(const struct rpm_header *h, enum rpm_header_kind kind,
 		return -1;
 	for (i = 1; i < h->n; i++) {
 		r = raw_entry(h, i);
-		if (check_tag(&r, before, e) < 0 ||
+		if (check_tag(&r, e) < 0 ||
 		    check_data(h, &r, &end, e) < 0)
 			return -1;
-		before = r.tag;
 	}
-	return 0;
+	return sort_tags(h, e);
 }
 
 int
@@ -216,6 +238,8 @@ rpm_header_check(struct rpm_header *h, enum rpm_header_kind kind,
 	size_t size;
 
 	h->n = h->data_n = 0;
+	free(h->by_tag);
+	h->by_tag = NULL;
 	if (h->blob.n < RPM_INTRO)
 		return err_set(e, ERR_DATA, "is only %zu bytes", h->blob.n);
 	if (rpm_header_size(intro, kind, &size, e) < 0)
@@ -236,6 +260,7 @@ void
 rpm_header_clear(struct rpm_header *h)
 {
 	buf_clear(&h->blob);
+	free(h->by_tag);
 	*h = (struct rpm_header)RPM_HEADER_INIT;
 }
 
@@ -258,26 +283,20 @@ rpm_header_entry(const struct rpm_header *h, uint32_t i,
 		    &entry->data_n);
 }
 
-/* The checked index is sorted. */
 static bool
 find_raw(const struct rpm_header *h, uint32_t tag, uint32_t *at,
     struct raw *r)
 {
-	uint32_t low = 0, high = h->n, middle;
+	struct rpm_place wanted = {.tag = tag}, *found = NULL;
 
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		*r = raw_entry(h, middle);
-		if (r->tag == tag) {
-			*at = middle;
-			return true;
-		}
-		if (r->tag < tag)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return false;
+	if (h->n > 0)
+		found = bsearch(&wanted, h->by_tag, h->n, sizeof(wanted),
+		    by_tag);
+	if (found == NULL)
+		return false;
+	*at = found->at;
+	*r = raw_entry(h, *at);
+	return true;
 }
 
 bool

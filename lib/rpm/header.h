@@ -32,10 +32,17 @@ enum rpm_type {
 	RPM_BIN, RPM_STRING_ARRAY, RPM_I18NSTRING
 };
 
+/* Where the index has a tag: rpm asks for no order there. */
+struct rpm_place {
+	uint32_t tag;
+	uint32_t at;
+};
+
 struct rpm_header {
 	struct buf blob;	/* all of it: intro, index, data */
 	uint32_t n;		/* entries of the index */
 	uint32_t data_n;	/* bytes of data */
+	struct rpm_place *by_tag;	/* of each entry, sorted; ours */
 };
 #define RPM_HEADER_INIT {.blob = BUF_INIT}
 
@@ -61,6 +68,12 @@ void rpm_header_entry(const struct rpm_header *h, uint32_t i,
 /* false where there is none with this tag. */
 bool rpm_header_find(const struct rpm_header *h, uint32_t tag,
     struct rpm_entry *entry);
+
+/*
+ * May a main header have the tag in this type? As rpm says for those that it
+ * knows; others it passes over, whatever they are.
+ */
+bool rpm_tag_has_type(uint32_t tag, uint32_t type);
 
 /*
  * Values by tag. A tag that is missing, or is there with another type, is

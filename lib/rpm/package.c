@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/base/mem.h"
 #include "lib/base/text.h"
@@ -15,9 +16,10 @@
 /* include/rpm/rpmtag.h */
 enum {
 	SIGTAG_SHA1 = 269, SIGTAG_SHA256 = 273, SIGTAG_SHA3_256 = 279,
-	SIGTAG_RESERVED = 999,
+	SIGTAG_RESERVED = 999, SIGTAG_PAYLOADSIZE = 1007,
 	TAG_NAME = 1000, TAG_VERSION = 1001, TAG_RELEASE = 1002,
-	TAG_EPOCH = 1003, TAG_ARCH = 1022, TAG_SOURCERPM = 1044,
+	TAG_EPOCH = 1003, TAG_OS = 1021, TAG_ARCH = 1022,
+	TAG_SOURCERPM = 1044, TAG_ARCHIVESIZE = 1046,
 	TAG_SOURCEPACKAGE = 1106, TAG_RPMFORMAT = 5114
 };
 
@@ -177,7 +179,8 @@ static int
 check_format(struct rpm *r, struct err *e)
 {
 	uint64_t format = rpm_header_number(&r->header, TAG_RPMFORMAT, 0, 0);
-	struct rpm_entry last;
+	struct rpm_entry entry;
+	uint32_t i;
 
 	if (rpm_header_count(&r->header, TAG_RPMFORMAT) == 0)
 		return 0;
@@ -188,10 +191,12 @@ check_format(struct rpm *r, struct err *e)
 	if (rpm_header_count(&r->signature, SIGTAG_SHA3_256) == 0)
 		return err_set(e, ERR_DATA, "of format 6, but has no SHA3-256 "
 		    "of its header");
-	rpm_header_entry(&r->signature, r->signature.n - 1, &last);
-	if (last.tag > SIGTAG_RESERVED)
-		return err_set(e, ERR_DATA, "of format 6, but has tag %u in "
-		    "its signature header", last.tag);
+	for (i = 1; i < r->signature.n; i++) {
+		rpm_header_entry(&r->signature, i, &entry);
+		if (entry.tag > SIGTAG_RESERVED)
+			return err_set(e, ERR_DATA, "of format 6, but has tag "
+			    "%u in its signature header", entry.tag);
+	}
 	return 0;
 }
 
@@ -270,10 +275,53 @@ read_epoch(struct rpm *r, struct err *e)
 	return 0;
 }
 
+/* rpm refuses a package of another system, and a doubled size. */
+static int
+check_system(const struct rpm *r, struct err *e)
+{
+	const char *os = rpm_header_string(&r->header, TAG_OS);
+
+	if (os == NULL || strcasecmp(os, "linux") != 0)
+		return err_set(e, ERR_DATA, "is for the system '%.40s', not "
+		    "for linux", os != NULL ? os : "");
+	if (rpm_header_count(&r->header, TAG_ARCHIVESIZE) > 0 &&
+	    rpm_header_count(&r->signature, SIGTAG_PAYLOADSIZE) > 0)
+		return err_set(e, ERR_DATA, "has the size of its archive in "
+		    "both headers");
+	return 0;
+}
+
+/* Types of what rpm reads of a signature header, and nothing else checks. */
+static int
+check_signature_tags(const struct rpm *r, struct err *e)
+{
+	static const struct {
+		uint32_t tag;
+		uint32_t type;
+	} rows[] = {
+		{267, RPM_BIN}, {268, RPM_BIN}, {271, RPM_INT64},
+		{274, RPM_STRING_ARRAY}, {275, RPM_INT32},
+		{276, RPM_STRING_ARRAY}, {277, RPM_INT32}, {1002, RPM_BIN},
+		{1005, RPM_BIN}, {1007, RPM_INT32},
+	};
+	struct rpm_entry entry;
+	size_t i;
+
+	for (i = 0; i < COUNT(rows); i++)
+		if (rpm_header_find(&r->signature, rows[i].tag, &entry) &&
+		    entry.type != rows[i].type)
+			return err_set(e, ERR_DATA, "tag %u of the signature "
+			    "header is of type %u, not %u", rows[i].tag,
+			    entry.type, rows[i].type);
+	return 0;
+}
+
 int
 rpm_check_claims(struct rpm *r, struct err *e)
 {
 	if (check_kind(r, e) < 0 ||
+	    check_system(r, e) < 0 ||
+	    check_signature_tags(r, e) < 0 ||
 	    check_format(r, e) < 0 ||
 	    read_names(r, e) < 0)
 		return -1;

@@ -13,41 +13,29 @@
 /* include/rpm/rpmtag.h */
 enum {
 	SIGTAG_LONGSIZE = 270, SIGTAG_SIZE = 1000, SIGTAG_MD5 = 1004,
-	TAG_PAYLOADDIGEST = 5092, TAG_PAYLOADDIGESTALGO = 5093
+	TAG_PAYLOADDIGEST = 5092, TAG_PAYLOADDIGESTALGO = 5093,
+	TAG_PAYLOADDIGESTALT = 5097
 };
 
-/* RFC 9580 9.5, which rpm's tags have their numbers from */
-enum { PGP_SHA256 = 8, PGP_SHA384 = 9, PGP_SHA512 = 10 };
+#define PGP_SHA256 8	/* RFC 9580 9.5, which rpm's tags have numbers from */
 
-/* A v6 package need not say SHA-256. */
-int
-payload_algorithm(const struct rpm *r, enum hash_algorithm *found,
-    struct err *e)
+/*
+ * The header names the algorithm, but rpm takes any digest there for a SHA-256
+ * (lib/rpmvs.c): another is wrong for it. A v6 package need not say so.
+ */
+static int
+check_algorithm(const struct rpm *r, struct err *e)
 {
 	uint64_t algorithm = rpm_header_number(&r->header,
 	    TAG_PAYLOADDIGESTALGO, 0, r->is_v6 ? PGP_SHA256 : 0);
 
-	switch (algorithm) {
-	case PGP_SHA256:
-		*found = HASH_SHA256;
-		return 0;
-	case PGP_SHA384:
-		*found = HASH_SHA384;
-		return 0;
-	case PGP_SHA512:
-		*found = HASH_SHA512;
-		return 0;
-	default:
-		return err_set(e, ERR_DATA, "the digest of the payload is of "
-		    "the algorithm %llu, must be 8 to 10",
-		    (unsigned long long)algorithm);
-	}
+	return algorithm == PGP_SHA256 ? 0 : err_set(e, ERR_DATA, "the digest "
+	    "of the payload is of the algorithm %llu; rpm knows SHA-256 "
+	    "alone, which is 8", (unsigned long long)algorithm);
 }
 
-/* --------------------------------------------------------- as it is packed */
-
 struct digests {
-	struct hash *hash;	/* as the header says */
+	struct hash *hash;
 	const char *hex;	/* what it must be */
 	struct hash *md5;	/* of header and payload; NULL: not compared */
 };
@@ -55,14 +43,19 @@ struct digests {
 static int
 open_digests(const struct rpm *r, struct digests *d, struct err *e)
 {
-	enum hash_algorithm algorithm;
-
+	/*
+	 * 5097 is meant for the unpacked payload, but rpm 4.18 compares it with
+	 * the packed one, and is content if one of both is right. Here 5092
+	 * must be; 5097 counts where that is missing, and for the same.
+	 */
 	d->hex = rpm_header_string(&r->header, TAG_PAYLOADDIGEST);
 	if (d->hex == NULL)
+		d->hex = rpm_header_string(&r->header, TAG_PAYLOADDIGESTALT);
+	if (d->hex == NULL)
 		return err_set(e, ERR_DATA, "has no digest of its payload");
-	if (payload_algorithm(r, &algorithm, e) < 0)
+	if (check_algorithm(r, e) < 0)
 		return -1;
-	d->hash = hash_open_as(algorithm);
+	d->hash = hash_open_as(HASH_SHA256);
 	if (rpm_header_count(&r->signature, SIGTAG_MD5) > 0)
 		d->md5 = hash_open_as(HASH_MD5);
 	if (d->md5 != NULL)

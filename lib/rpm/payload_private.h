@@ -19,8 +19,4 @@ struct payload {
 /* Reads all of it: its digest, and what the signature header says of it. */
 int payload_check(const struct payload *p, struct rpm *r, struct err *e);
 
-/* That of the payload's digests, packed and unpacked. */
-int payload_algorithm(const struct rpm *r, enum hash_algorithm *found,
-    struct err *e);
-
 #endif

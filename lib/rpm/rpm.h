@@ -62,9 +62,9 @@ int rpm_read_payload(int fd, const char *name, struct out *copy,
 
 /*
  * The same, and a reader (lib/sys/reader.h) unpacks it to its end, to nowhere:
- * ERR_DATA also where it is not compressed as the header says, the digest of
- * what it unpacks to is wrong, lib/data/contents.h finds it damaged or unfit,
- * or the reader dies of it. Moves the descriptor to the payload first.
+ * ERR_DATA also where it is not compressed as the header says,
+ * lib/data/contents.h finds it damaged, its files are not those that the header
+ * lists, or the reader dies of it. Moves the descriptor to the payload first.
  */
 int rpm_check_contents(int fd, const char *name, struct rpm *r,
     struct err *e);
@@ -76,10 +76,15 @@ int rpm_check_contents(int fd, const char *name, struct rpm *r,
 int rpm_check_claims(struct rpm *r, struct err *e);
 /*
  * Arrays that belong together have one length and the type that they should
- * have (files, dependencies, changelog), and each file's directory exists. So
- * they can be indexed without a look.
+ * have (files, dependencies, changelog), and each file's directory exists: so
+ * they can be indexed without a look. All tags have the type that rpm knows,
+ * none is one of the signature header, names of files and dependencies are such
+ * that the lists can say them, and what is required of rpm itself it can do.
  */
 int rpm_check_counts(const struct rpm_header *h, struct err *e);
+
+/* A dependency that begins with "(", by rpm's grammar for these. */
+int rpm_check_rich(const char *dependency, struct err *e);
 
 /* Lead, signature header and main header as they were read. */
 void rpm_write_headers(const struct rpm *r, struct out *copy);
@@ -106,15 +111,17 @@ int rpm_compare_evr(const char *a, const char *b);
  * `signature` is a binary OpenPGP v4 RSA signature over the main header. The
  * reserved space shrinks or grows so that the size stays as it was; where the
  * signature does not fit, the header grows, but never beyond the 8192 bytes
- * of data that rpm 4.14 (Enterprise Linux 8) reads: ERR_DATA.
+ * of data that rpm 4.14 (Enterprise Linux 8) reads: then signatures of single
+ * files (IMA, fs-verity) go, and what still has no room is ERR_DATA.
  */
 int rpm_signature_replace(const struct rpm *r, const void *signature,
     size_t n, struct buf *blob, struct err *e);
 
 /*
- * The package's own OpenPGP signature over its main header: tag 268 (RSA), or
- * of a v6 package the first of tag 278, appended to signature in binary.
- * ERR_REFUSED where there is none, ERR_DATA where it is damaged.
+ * The package's own OpenPGP signature over its main header, tag 268 (RSA),
+ * appended to signature. A v6 package must have it beside its tag 278, which
+ * rpm 4 does not know. ERR_REFUSED where there is none, ERR_DATA where it is
+ * damaged.
  */
 int rpm_signature_read(const struct rpm *r, struct buf *signature,
     struct err *e);

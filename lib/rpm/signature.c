@@ -18,7 +18,8 @@
 
 /* include/rpm/rpmtag.h. RESERVED: of format 6, RESERVEDSPACE: before */
 enum {
-	DSA = 267, RSA = 268, OPENPGP = 278, RESERVED = 999, PGP = 1002,
+	DSA = 267, RSA = 268, FILESIGNATURES = 274, VERITYALGORITHM = 277,
+	OPENPGP = 278, RESERVED = 999, PGP = 1002,
 	GPG = 1005, PGP5 = 1006, RESERVEDSPACE = 1008
 };
 
@@ -75,33 +76,45 @@ is_signature(uint32_t tag)
 	    tag == GPG || tag == PGP5;
 }
 
+/* Of each file: IMA, fs-verity. They have no part in installing. */
+static bool
+is_of_files(uint32_t tag)
+{
+	return tag >= FILESIGNATURES && tag <= VERITYALGORITHM;
+}
+
 static void
-keep_others(const struct rpm *r, uint32_t reserved, struct entries *s)
+keep_others(const struct rpm *r, uint32_t reserved, bool of_files,
+    struct entries *s)
 {
 	struct rpm_entry entry;
 	uint32_t i;
 
 	for (i = 1; i < r->signature.n; i++) {
 		rpm_header_entry(&r->signature, i, &entry);
-		if (!is_signature(entry.tag) && entry.tag != reserved)
+		if (!is_signature(entry.tag) && entry.tag != reserved &&
+		    (of_files || !is_of_files(entry.tag)))
 			insert(s, &entry);
 	}
 }
 
 /*
- * As many zero bytes as make the header as large as it was; none where there
- * is no room for the entry and at least one byte.
+ * As many zero bytes as make the header as large as it was, or as it may be at
+ * most; none where there is no room for the entry and at least one byte.
  */
 static void
 reserve(const struct rpm *r, uint32_t tag, struct entries *s)
 {
 	struct rpm_entry entry = {.tag = tag, .type = RPM_BIN};
 	size_t size = header_size(s), before = r->signature.blob.n;
+	size_t data_n = data_size(s);
 
 	if (rpm_header_count(&r->signature, tag) == 0 ||
-	    before <= size + INDEX)
+	    before <= size + INDEX || data_n >= DATA_LIMIT)
 		return;
 	entry.data_n = before - size - INDEX;
+	if (entry.data_n > DATA_LIMIT - data_n)
+		entry.data_n = DATA_LIMIT - data_n;
 	entry.count = (uint32_t)entry.data_n;
 	insert(s, &entry);
 }
@@ -186,8 +199,8 @@ check_limits(const struct entries *s, struct err *e)
 	return 0;
 }
 
-int
-rpm_signature_replace(const struct rpm *r, const void *signature, size_t n,
+static int
+replace(const struct rpm *r, const void *signature, size_t n, bool of_files,
     struct buf *blob, struct err *e)
 {
 	uint32_t reserved = r->is_v6 ? RESERVED : RESERVEDSPACE;
@@ -195,11 +208,9 @@ rpm_signature_replace(const struct rpm *r, const void *signature, size_t n,
 	struct entries s = {NULL, 0};
 	int status;
 
-	if (n == 0 || n > DATA_LIMIT)
-		return err_set(e, ERR_DATA, "a signature of %zu bytes", n);
 	/* those of before, two for the signature, one for what is reserved */
 	s.v = mem_zero((size_t)r->signature.n + 3, sizeof(*s.v));
-	keep_others(r, reserved, &s);
+	keep_others(r, reserved, of_files, &s);
 	insert_signature(r, signature, n, &text, &s);
 	reserve(r, reserved, &s);
 	status = check_limits(&s, e);
@@ -211,25 +222,30 @@ rpm_signature_replace(const struct rpm *r, const void *signature, size_t n,
 }
 
 int
+rpm_signature_replace(const struct rpm *r, const void *signature, size_t n,
+    struct buf *blob, struct err *e)
+{
+	struct err ignored = ERR_INIT;
+
+	if (n == 0 || n > DATA_LIMIT)
+		return err_set(e, ERR_DATA, "a signature of %zu bytes", n);
+	if (replace(r, signature, n, true, blob, &ignored) == 0)
+		return 0;
+	return replace(r, signature, n, false, blob, e);
+}
+
+int
 rpm_signature_read(const struct rpm *r, struct buf *signature, struct err *e)
 {
-	uint32_t tag = r->is_v6 ? OPENPGP : RSA;
 	const uint8_t *data;
-	const char *text;
 	size_t n;
 
-	if (rpm_header_count(&r->signature, tag) == 0)
-		return err_set(e, ERR_REFUSED, "its header is not signed");
-	if (!r->is_v6) {
-		data = rpm_header_bytes(&r->signature, tag, &n);
-		if (data == NULL)
-			return err_set(e, ERR_DATA, "tag %u is not a signature",
-			    tag);
-		buf_add(signature, data, n);
-		return 0;
-	}
-	text = rpm_header_string(&r->signature, tag);
-	if (text == NULL || !base64_read(text, strlen(text), signature))
-		return err_set(e, ERR_DATA, "tag %u is not base64", tag);
+	if (rpm_header_count(&r->signature, RSA) == 0)
+		return err_set(e, ERR_REFUSED, "its header is not signed in a "
+		    "way that rpm 4 knows");
+	data = rpm_header_bytes(&r->signature, RSA, &n);
+	if (data == NULL)
+		return err_set(e, ERR_DATA, "tag %d is not a signature", RSA);
+	buf_add(signature, data, n);
 	return 0;
 }

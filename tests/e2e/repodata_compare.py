@@ -30,7 +30,7 @@ MEANT = {
     "control": "createrepo_c leaves out a package with control characters, "
                "we leave out the characters",
     "pre": "createrepo_c 1.2 says pre for what %pretrans and %posttrans need, "
-           "0.17 does not",
+           "as we do; 0.17 does not",
     "database": "the SQLite copies are for yum of Enterprise Linux 7",
     "order": "packages come in an order of our own; no client asks for one",
 }
@@ -160,7 +160,7 @@ def is_meant(element, attribute, theirs, options):
         return "time"
     if (name, attribute, theirs) == ("size", "archive", "0"):
         return "archive"
-    if (name, attribute, theirs) == ("entry", "pre", "1") and \
+    if (name, attribute, theirs) == ("entry", "pre", None) and \
             element.get("name") in AROUND_TRANSACTIONS:
         return "pre"
     return None

@@ -159,6 +159,7 @@ enabled=1
 gpgcheck=1
 repo_gpgcheck=1
 pkg_gpgcheck=1
+autorefresh=1
 gpgkey=http://packages.example.org/gpg/veilid-packages-key.public
 EOF
 }

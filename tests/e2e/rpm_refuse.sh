@@ -93,12 +93,13 @@ test_lies_about_lengths() {
     spoilt 'x.rpm: header: has 0 bytes' put $((main + 12)) 00000000
     # as many as are allowed, and not there
     spoilt 'x.rpm: header: truncated' put $((main + 12)) 02000000
-    # the second entry: a type, an offset, a count, a tag out of order
+    # the second entry: a type, an offset, a count, a tag out of order, which
+    # may be, but is not what was hashed
     main=$(bound main-index)
     spoilt 'unknown type' put $((main + 16 + 4)) 0000000b
     spoilt 'beyond the data' put $((main + 16 + 8)) 7ffffff0
     spoilt 'has [0-9]+ (items|strings)|runs beyond' put $((main + 16 + 12)) 7fffffff
-    spoilt 'comes after' put $((main + 16)) 00100000
+    spoilt "the header's SHA-256 is wrong" put $((main + 16)) 00100000
     spoilt 'the region' put "$main" 00000040
 }
 

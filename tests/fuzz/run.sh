@@ -132,6 +132,12 @@ seed_pgp_packet() {
     printf '\xc2\xff\x00\x00\x00\x04\x04\x13\x16\x08' >"$1/long"
 }
 
+seed_rpm_rich() {
+    printf '((a and b) if (c or d >= 1:2) else e)' >"$1/if"
+    printf '(a with b < 3)' >"$1/with"
+    printf '(a(b) or' >"$1/cut"
+}
+
 # Where there is no rpmbuild, the corpus of earlier runs has to do.
 seed_rpm() {
     local payload spec=$work/seed.spec

@@ -225,10 +225,13 @@ package_usual(struct package *p)
 	parts_string(&p->main, 1000, "x-tool");
 	parts_string(&p->main, 1001, "1.0~rc1");
 	parts_string(&p->main, 1002, "2.el9");
+	parts_string(&p->main, 1021, "linux");
 	parts_string(&p->main, 1022, "x86_64");
 	parts_string(&p->main, 1044, "x-1.0~rc1-2.el9.src.rpm");
 	parts_numbers(&p->main, 1030, 2, 3, modes);
 	parts_numbers(&p->main, 1037, 4, 3, numbers);
+	parts_strings(&p->main, 1039, "root root root ");
+	parts_strings(&p->main, 1040, "root root root ");
 	parts_numbers(&p->main, 1116, 4, 3, numbers);
 	parts_strings(&p->main, 1117, "a b c ");
 	parts_strings(&p->main, 1118, "/usr/bin/ /etc/ ");

@@ -190,6 +190,46 @@ files_have_all_that_files_have(void **state)
 	assert_package_refused(&p, "made by an rpm older than 4,");
 }
 
+/* No rpm has ShortCircuited: rpmbuild marks so what it did not build whole. */
+static void
+no_more_is_required_of_rpm_than_it_can_do(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t flags;
+		bool is_accepted;
+	} rows[] = {
+		{"rpmlib(FileDigests) ", 0x100000a, true},
+		{"rpmlib(PayloadIsZstd) ", 0x100000c, true},
+		{"rpmlib(ShortCircuited) ", 0x100000a, false},
+		{"rpmlib(ShortCircuited) ", 0x108000a, true},
+		{"rpmlib(ShortCircuited) ", 0xa, true},
+		{"rpmlib(FileDigest) ", 0x100000a, false},
+		{"rpmlib(FileDigestss) ", 0x100000a, false},
+		{"rpmlib(FileDigests)) ", 0x100000a, false},
+		{"FileDigests ", 0x100000a, false},
+		{"rpmlib(FileDigests) ", 0x1000008, true},
+		{"rpmlib(CaretInVersions) ", 0x1000008, false},
+		{"rpmlib(CaretInVersions) ", 0x1000002, false},
+		{"rpmlib(CaretInVersions) ", 0x1000000, true},
+		{"rpmlib(CaretInVersions) ", 0x100000c, true},
+	};
+	struct package p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		package_usual(&p);
+		parts_strings(&p.main, 1049, rows[i].name);
+		parts_number(&p.main, 1048, rows[i].flags);
+		parts_strings(&p.main, 1050, "4.6.0-1 ");
+		if (rows[i].is_accepted)
+			assert_package_accepted(&p);
+		else
+			assert_package_refused(&p, "no rpm has in that");
+	}
+}
+
 int
 main(void)
 {
@@ -201,6 +241,7 @@ main(void)
 		cmocka_unit_test(arrays_that_belong_together_are_as_long),
 		cmocka_unit_test(arrays_have_their_type),
 		cmocka_unit_test(files_have_all_that_files_have),
+		cmocka_unit_test(no_more_is_required_of_rpm_than_it_can_do),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,31 @@ set_payload(struct package *p, const char *file)
 	parts_number(&p->main, 5093, 8);
 }
 
+/* The file of the payload, in place of those of the usual package. */
+static void
+list_file(struct package *p)
+{
+	static const uint32_t size = 3000, mode = 0100644, zero = 0, sha256 = 8;
+	struct buf data = BUF_INIT;
+	size_t i;
+
+	get("t/usr/bin/a", &data);
+	add_hex(&p->main, 1035, HASH_SHA256, &data);
+	for (i = 0; p->main.v[i].tag != 1035; i++)
+		;
+	p->main.v[i].type = RPM_STRING_ARRAY;
+	parts_numbers(&p->main, 1028, 4, 1, &size);
+	parts_numbers(&p->main, 1030, 2, 1, &mode);
+	parts_numbers(&p->main, 1037, 4, 1, &zero);
+	parts_strings(&p->main, 1039, "root ");
+	parts_strings(&p->main, 1040, "root ");
+	parts_numbers(&p->main, 1116, 4, 1, &zero);
+	parts_strings(&p->main, 1117, "a ");
+	parts_strings(&p->main, 1118, "/usr/bin/ ");
+	parts_numbers(&p->main, 5011, 4, 1, &sha256);
+	buf_clear(&data);
+}
+
 static int
 check(struct package *p, struct err *e)
 {
@@ -76,6 +101,7 @@ every_compressor_of_rpm(void **state)
 
 	(void)state;
 	package_usual(&p);
+	list_file(&p);
 	parts_string(&p.main, 1124, "cpio");
 	for (i = 0; i < COUNT(compressors); i++) {
 		parts_string(&p.main, 1125, compressors[i].name);
@@ -106,6 +132,7 @@ payloads_that_end_early(void **state)
 
 	(void)state;
 	package_usual(&p);
+	list_file(&p);
 	parts_string(&p.main, 1125, "gzip");
 	run("head -c -1 cpio.gz >cut && head -c 2000 cpio | gzip -n >early");
 	set_payload(&p, "cut");
@@ -118,27 +145,65 @@ payloads_that_end_early(void **state)
 	package_clear(&p);
 }
 
+/* rpm is content with 5092, whatever 5097 says; or with 5097 alone. */
 static void
-the_digest_of_what_it_unpacks_to(void **state)
+one_right_digest_suffices(void **state)
 {
 	struct package p;
 	struct buf plain = BUF_INIT;
 
 	(void)state;
 	package_usual(&p);
+	list_file(&p);
 	parts_string(&p.main, 1125, "zstd");
 	set_payload(&p, "cpio.zst");
 	get("cpio", &plain);
 	add_hex(&p.main, 5097, HASH_SHA256, &plain);
 	assert_good(&p);
 	add_hex(&p.main, 5097, HASH_SHA256, &p.payload);
-	assert_bad(&p, "digest of what it unpacks to");
-	/* of the algorithm that is said */
-	add_hex(&p.main, 5092, HASH_SHA512, &p.payload);
-	parts_number(&p.main, 5093, 10);
-	add_hex(&p.main, 5097, HASH_SHA512, &plain);
+	assert_good(&p);
+	parts_drop(&p.main, 5092);
 	assert_good(&p);
 	buf_clear(&plain);
+	package_clear(&p);
+}
+
+/* The payload has what the header lists, and nothing else. */
+static void
+files_are_those_of_the_header(void **state)
+{
+	static const uint32_t size = 2999, mode = 0140644;
+	struct package p;
+
+	(void)state;
+	run("(cd t && find . | cpio -o -H newc --quiet) >more");
+	run("(cd t/usr/bin && echo /tmp/../$PWD/a | cpio -o -H newc --quiet) "
+	    ">far");
+	package_usual(&p);
+	list_file(&p);
+	parts_drop(&p.main, 1125);
+	set_payload(&p, "more");
+	assert_bad(&p, "is not in the header");
+	set_payload(&p, "far");
+	assert_bad(&p, "is not in the header");
+	set_payload(&p, "cpio");
+	assert_good(&p);
+	parts_strings(&p.main, 1118, "usr/bin/ ");
+	assert_bad(&p, "is not below the root");
+	parts_strings(&p.main, 1118, "/bin/ ");
+	assert_bad(&p, "is not in the header");
+	list_file(&p);
+	parts_strings(&p.main, 1117, ".. ");
+	assert_bad(&p, "is no name of a file");
+	list_file(&p);
+	parts_numbers(&p.main, 1028, 4, 1, &size);
+	assert_bad(&p, "has 3000 bytes, but 2999 by the header");
+	list_file(&p);
+	parts_numbers(&p.main, 1030, 2, 1, &mode);
+	assert_bad(&p, "of no kind of file");
+	list_file(&p);
+	parts_strings(&p.main, 1035, "00 ");
+	assert_bad(&p, "does not have the digest");
 	package_clear(&p);
 }
 
@@ -155,7 +220,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_compressor_of_rpm),
 		cmocka_unit_test(payloads_that_end_early),
-		cmocka_unit_test(the_digest_of_what_it_unpacks_to),
+		cmocka_unit_test(one_right_digest_suffices),
+		cmocka_unit_test(files_are_those_of_the_header),
 	};
 
 	return cmocka_run_group_tests(tests, make_payloads, leave);
