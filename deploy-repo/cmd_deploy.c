@@ -147,6 +147,7 @@ deploy(const struct tool_call *call, struct site *s, const struct origin *o,
 		return repeat(call, s, o, e);
 	in.site = s;
 	in.allow_older = options.allow_older;
+	in.asked = o->serial;
 	in.trusted = site_trusted(call->conf, e);
 	if (in.trusted != NULL && bring_in(&in, o, e) == 0)
 		status = make_live(call, &in, e);

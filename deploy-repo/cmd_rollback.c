@@ -20,8 +20,9 @@ find_previous(const struct site *s, uint64_t *serial, struct err *e)
 			*serial = all[i].manifest.serial;
 	site_free_all(all, n);
 	if (status == 0 && *serial == 0)
-		status = err_set(e, ERR_MISSING, "no generation before the "
-		    "live one is kept");
+		status = err_set(e, ERR_MISSING, s->live == 0 ?
+		    "nothing is live: give the serial of one that is kept" :
+		    "no generation before the live one is kept");
 	return status;
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -242,7 +243,6 @@ static int
 believe_manifest(struct intake *in, struct err *e)
 {
 	struct kept *k = &in->next;
-	uint64_t live = in->site->live;
 
 	if (pgp_verify(in->trusted, buf_cstr(&k->text), k->text.n,
 	    buf_cstr(&k->signature), k->signature.n, MANIFEST_SIGNATURE,
@@ -250,11 +250,8 @@ believe_manifest(struct intake *in, struct err *e)
 	    k->text.n, true, MANIFEST_NAME, e) < 0 ||
 	    check_names(&k->manifest, e) < 0)
 		return -1;
-	if (k->manifest.serial < live && !in->allow_older)
-		return err_set(e, ERR_REFUSED, "serial %" PRIu64 " is older "
-		    "than the live %" PRIu64 " (use --allow-older if this is "
-		    "intended)", k->manifest.serial, live);
-	return 0;
+	return site_admit(in->site, k->manifest.serial,
+	    k->manifest.serial == in->asked, in->allow_older, e);
 }
 
 int
@@ -296,6 +293,38 @@ is_live(const struct intake *in, const struct manifest_entry *f)
 	    f->path);
 
 	return same != NULL && hash_equal(same->sha256, f->sha256);
+}
+
+bool
+intake_is_live(const struct intake *in, size_t index)
+{
+	return is_live(in, &in->next.manifest.v[index]);
+}
+
+int
+intake_check_size(const struct intake *in, size_t index, uint64_t size,
+    struct err *e)
+{
+	const struct manifest_entry *f = &in->next.manifest.v[index];
+
+	if (f->size == MANIFEST_NO_SIZE || f->size == size)
+		return 0;
+	return err_set(e, ERR_DATA, "'%s' has %" PRIu64 " bytes, but %" PRIu64
+	    " are listed", f->path, size, f->size);
+}
+
+int
+intake_check_room(const struct intake *in, uint64_t bytes, struct err *e)
+{
+	struct statvfs fs;
+	uint64_t room;
+
+	if (fstatvfs(in->dir, &fs) < 0)
+		return err_sys(e, "ask for the room in '%s'", in->site->path);
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	return bytes <= room ? 0 : err_set(e, ERR_IO, "'%s' has room for %"
+	    PRIu64 " bytes, and %" PRIu64 " are to come: No space left on "
+	    "device", in->site->path, room, bytes);
 }
 
 /*

@@ -30,16 +30,28 @@ struct intake {
 	bool *reused;		/* it is in the directory from before */
 	bool is_known;		/* it is live or kept already */
 	bool replaces;		/* one of this serial that cannot be read */
+	uint64_t asked;		/* the serial that the user gave, or 0 */
 	bool allow_older;
 };
 #define INTAKE_INIT {.next = KEPT_INIT, .live = KEPT_INIT, .dir = -1}
 
 /*
- * Trusts the manifest or not, compares the serial with the live one, and makes
- * the directory. When is_known is set nothing more is to be done: it is all
- * there. ERR_REFUSED: signature, older serial. ERR_DATA: anything else wrong.
+ * Trusts the manifest or not, asks site_admit of its serial, and makes the
+ * directory. When is_known is set nothing more is to be done: it is all there.
+ * ERR_REFUSED: signature. ERR_DATA: anything else wrong.
  */
 int intake_begin(struct intake *in, struct err *e);
+
+/*
+ * Before a byte of it is taken: has what comes for the listed path the size
+ * that is listed, if one is?
+ */
+int intake_check_size(const struct intake *in, size_t index, uint64_t size,
+    struct err *e);
+/* ERR_IO where the disk has no room for so many bytes more. */
+int intake_check_room(const struct intake *in, uint64_t bytes, struct err *e);
+/* True if the live generation has the listed path with this content. */
+bool intake_is_live(const struct intake *in, size_t index);
 
 /*
  * Opens the file that the listed path is to become; *at is its directory. A

@@ -15,7 +15,9 @@ struct files {
 	int drop;
 	size_t *v;	/* indexes into the manifest */
 	size_t n;
+	bool *seen;	/* one for each file of the manifest */
 	uint64_t bytes;
+	uint64_t new_bytes;	/* of what is not live */
 };
 
 static int
@@ -24,6 +26,7 @@ note_file(const char *path, const struct stat *st, void *arg, struct err *e)
 	struct files *files = arg;
 	const struct manifest *m = &files->in->next.manifest;
 	const struct manifest_entry *f;
+	size_t at;
 
 	if (strcmp(path, MANIFEST_NAME) == 0 ||
 	    strcmp(path, MANIFEST_SIGNATURE) == 0)
@@ -34,9 +37,16 @@ note_file(const char *path, const struct stat *st, void *arg, struct err *e)
 	if (f == NULL)
 		return err_set(e, ERR_DATA, "'%s' is not listed in "
 		    MANIFEST_NAME, path);
-	files->v[files->n++] = (size_t)(f - m->v);
+	at = (size_t)(f - m->v);
+	/* a network's file system may list a name twice */
+	if (files->seen[at])
+		return 0;
+	files->seen[at] = true;
+	files->v[files->n++] = at;
 	files->bytes += (uint64_t)st->st_size;
-	return 0;
+	if (!intake_is_live(files->in, at))
+		files->new_bytes += (uint64_t)st->st_size;
+	return intake_check_size(files->in, at, (uint64_t)st->st_size, e);
 }
 
 /*
@@ -75,13 +85,17 @@ copy_files(struct intake *in, int drop, struct err *e)
 	int status;
 
 	files.v = mem_zero(in->next.manifest.n, sizeof(*files.v));
+	files.seen = mem_zero(in->next.manifest.n, sizeof(*files.seen));
 	status = fs_walk(drop, note_file, &files, e);
+	if (status == 0)
+		status = intake_check_room(in, files.new_bytes, e);
 	if (status == 0 && files.n > 0) {
 		log_progress_start("taking files", files.bytes);
 		status = par_each(files.n, copy_file, &files, e);
 		log_progress_end();
 	}
 	free(files.v);
+	free(files.seen);
 	return status;
 }
 

@@ -26,9 +26,9 @@ read_stream(void *arg, const void **chunk, struct err *e)
 	return io_read(s->fd, s->chunk, CHUNK, "standard input", e);
 }
 
-/* Its name without "./"; directories are passed over. */
+/* Its name without "./", and size; directories are passed over. */
 static int
-next_file(struct stream *s, const char **path, struct err *e)
+next_file(struct stream *s, const char **path, uint64_t *size, struct err *e)
 {
 	struct tar_member m;
 	int status;
@@ -39,6 +39,7 @@ next_file(struct stream *s, const char **path, struct err *e)
 	if (status <= 0)
 		return status;
 	*path = m.path;
+	*size = m.size;
 	if (path_starts_with(m.path, "./"))
 		*path += 2;
 	return path_is_safe(*path) ? 1 : err_set(e, ERR_DATA, "unsafe path "
@@ -66,7 +67,8 @@ read_first(struct stream *s, const char *wanted, size_t max, struct buf *b,
     struct err *e)
 {
 	const char *path = "";
-	int status = next_file(s, &path, e);
+	uint64_t size;
+	int status = next_file(s, &path, &size, e);
 
 	if (status < 0)
 		return -1;
@@ -106,16 +108,22 @@ copy_members(struct intake *in, struct stream *s, struct err *e)
 	const struct manifest *m = &in->next.manifest;
 	const struct manifest_entry *f;
 	const char *path;
+	uint64_t size;
+	size_t at;
 	int status;
 
-	while ((status = next_file(s, &path, e)) > 0) {
+	while ((status = next_file(s, &path, &size, e)) > 0) {
 		f = manifest_find(m, path);
 		if (f == NULL)
 			return err_set(e, ERR_DATA, "'%s' is not listed in "
 			    MANIFEST_NAME, path);
-		if (in->placed[f - m->v])
+		at = (size_t)(f - m->v);
+		if (in->placed[at])
 			return err_set(e, ERR_DATA, "'%s' appears twice", path);
-		if (copy_member(in, s, (size_t)(f - m->v), e) < 0)
+		if (intake_check_size(in, at, size, e) < 0 ||
+		    (!intake_is_live(in, at) &&
+		    intake_check_room(in, size, e) < 0) ||
+		    copy_member(in, s, at, e) < 0)
 			return -1;
 	}
 	return status;

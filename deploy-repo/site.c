@@ -83,6 +83,7 @@ remove_unfinished(const struct site *s)
 		    fs_remove_tree(s->releases, names.v[i], &e) < 0)
 			log_warning("'%s/" SITE_RELEASES "': %s", s->path,
 			    e.text);
+	(void)unlinkat(s->releases, "." MARK_NAME ".new", 0);
 	if (s->inbox >= 0 && fs_remove_leftovers(s->inbox, "", &e) < 0)
 		log_warning("[deploy] inbox: %s", e.text);
 	strv_clear(&names);
@@ -114,7 +115,7 @@ prepare_writing(struct site *s, struct err *e)
 	if (s->lock < 0)
 		return -1;
 	remove_unfinished(s);
-	return 0;
+	return mark_read(s->releases, &s->mark, e);
 }
 
 static int
@@ -205,6 +206,60 @@ list_serials(const struct site *s, uint64_t **serials, size_t *n,
 		qsort(*serials, *n, sizeof(**serials), newest_first);
 	strv_clear(&names);
 	return status;
+}
+
+/*
+ * Without the link the first deployment may have been interrupted, which can go
+ * on; or the link was lost, and nobody may guess.
+ */
+static int
+admit_first(const struct site *s, uint64_t serial, struct err *e)
+{
+	uint64_t *serials, newest = 0;
+	size_t n, i;
+	bool is_kept = false;
+	int status = list_serials(s, &serials, &n, e);
+
+	if (status == 0 && n > 0)
+		newest = serials[0];
+	for (i = 0; i < n; i++)
+		is_kept = is_kept || serials[i] == serial;
+	free(serials);
+	if (status < 0 || newest == 0)
+		return status;
+	if (s->mark.highest != 0 ? serial == s->mark.highest && is_kept :
+	    serial >= newest)
+		return 0;
+	return err_set(e, ERR_MISSING, "'%s/" SITE_RELEASES "/" SITE_CURRENT
+	    "' is missing, though generations are kept: deploy-repo rollback %"
+	    PRIu64 " makes one live again", s->path, newest);
+}
+
+int
+site_admit(const struct site *s, uint64_t serial, bool is_asked,
+    bool allow_older, struct err *e)
+{
+	if (s->live == 0 && admit_first(s, serial, e) < 0)
+		return -1;
+	if (allow_older)
+		return 0;
+	if (serial < s->live)
+		return err_set(e, ERR_REFUSED, "serial %" PRIu64 " is older "
+		    "than the live %" PRIu64 " (use --allow-older if this is "
+		    "intended)", serial, s->live);
+	if (serial == s->live || is_asked)
+		return 0;
+	if (serial <= s->mark.withdrawn)
+		return err_set(e, ERR_REFUSED, "generation %" PRIu64 " was "
+		    "withdrawn by a rollback: deploy-repo deploy %" PRIu64 ", "
+		    "of a drop, or --allow-older makes it live again", serial,
+		    serial);
+	if (serial < s->mark.highest)
+		return err_set(e, ERR_REFUSED, "serial %" PRIu64 " is older "
+		    "than %" PRIu64 ", which was here already (use "
+		    "--allow-older if this is intended)", serial,
+		    s->mark.highest);
+	return 0;
 }
 
 int

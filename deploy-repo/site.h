@@ -11,6 +11,7 @@
  *	next.<pid>	one on its way in; the next run removes it
  *	spare		one that was removed, and becomes the next one
  *	replaced.<n>	what stood in the root before the first deployment
+ *	mark		see mark.h
  */
 #ifndef SITE_H
 #define SITE_H
@@ -19,6 +20,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "deploy-repo/mark.h"
 #include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/frame/conf.h"
@@ -42,6 +44,7 @@ struct site {
 	struct err no_inbox;	/* why it is not open */
 	int lock;		/* -1: opened for reading */
 	uint64_t live;		/* 0: nothing is live */
+	struct mark mark;	/* if opened for writing */
 	uid_t owner;		/* (uid_t)-1: leave it */
 	gid_t group;
 };
@@ -86,6 +89,14 @@ int site_pass_over(const struct err *why, struct err *e);
 int site_load_all(const struct site *s, struct kept **all, size_t *n,
     struct err *e);
 void site_free_all(struct kept *all, size_t n);
+
+/*
+ * May a generation go live whose serial is verified? is_asked: the user has
+ * named it. ERR_REFUSED: an older one than was here, or one that was withdrawn.
+ * ERR_MISSING: there are generations, but nothing says which one is live.
+ */
+int site_admit(const struct site *s, uint64_t serial, bool is_asked,
+    bool allow_older, struct err *e);
 
 /* The directory of a generation. ERR_MISSING: it is not kept. */
 int site_open_generation(const struct site *s, uint64_t serial,

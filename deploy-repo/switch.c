@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/path.h"
+#include "lib/base/text.h"
 #include "lib/http/http.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/fs.h"
@@ -306,8 +307,33 @@ set_current(const struct site *s, uint64_t serial, struct err *e)
 	return fs_swap_link(s->releases, SITE_CURRENT, target, e);
 }
 
+/* Whether it names that generation now: only the sync may have failed. */
+static bool
+is_current(const struct site *s, uint64_t serial)
+{
+	char target[SERIAL_TEXT];
+	struct err ignored = ERR_INIT;
+	uint64_t current;
+
+	return fs_read_link(s->releases, SITE_CURRENT, target, sizeof(target),
+	    &ignored) > 0 && serial_read(target, &current) &&
+	    current == serial;
+}
+
+static int
+set_mark(struct site *s, struct mark m, struct err *e)
+{
+	if (m.highest != s->mark.highest || m.withdrawn != s->mark.withdrawn) {
+		if (mark_write(s->releases, &m, e) < 0)
+			return -1;
+		s->mark = m;
+	}
+	return 0;
+}
+
+/* Where clients may have seen the next one, it stays the highest. */
 static void
-go_back(struct site *s, uint64_t before, struct undo *undo)
+go_back(struct site *s, uint64_t before, struct mark mark, struct undo *undo)
 {
 	struct kept k = KEPT_INIT;
 	struct err e = ERR_INIT;
@@ -315,10 +341,16 @@ go_back(struct site *s, uint64_t before, struct undo *undo)
 	undo_links(s, undo);
 	if (before == 0)
 		(void)unlinkat(s->releases, SITE_CURRENT, 0);
-	else if (set_current(s, before, &e) < 0)
+	else if (set_current(s, before, &e) < 0 && is_current(s, before))
+		log_warning("'%s/" SITE_RELEASES "': %s", s->path, e.text);
+	else if (!is_current(s, before))
 		log_error("cannot go back to generation %" PRIu64 ": %s",
 		    before, e.text);
 	s->live = before;
+	if (before != 0)
+		mark.highest = s->mark.highest;
+	if (set_mark(s, mark, &e) < 0)
+		log_error("%s", e.text);
 	if (before != 0 && site_load(s, before, &k, &e) == 0)
 		tell_senders(s, &k);
 	kept_clear(&k);
@@ -341,6 +373,7 @@ switch_to(struct site *s, const struct kept *k, struct err *e)
 	struct undo undo = {.replaced = -1};
 	struct strv names = STRV_INIT;
 	uint64_t before = s->live, serial = k->manifest.serial;
+	struct mark mark = s->mark;
 	int status;
 
 	/* the last moment at which a signal stops it */
@@ -349,7 +382,10 @@ switch_to(struct site *s, const struct kept *k, struct err *e)
 	top_names(&k->manifest, &names);
 	if (serial < before)
 		tell_senders(s, k);
-	status = set_current(s, serial, e);
+	/* before: after a kill it must not be lower than what was live */
+	status = set_mark(s, mark_after(mark, before, serial), e);
+	if (status == 0)
+		status = set_current(s, serial, e);
 	if (status == 0) {
 		s->live = serial;
 		status = place_links(s, &names, &undo, e);
@@ -357,7 +393,7 @@ switch_to(struct site *s, const struct kept *k, struct err *e)
 	if (status == 0)
 		status = look(s, &k->manifest, e);
 	if (status < 0 && e->kind != ERR_SIGNAL) {
-		go_back(s, before, &undo);
+		go_back(s, before, mark, &undo);
 		if (serial != before)
 			err_wrap(e, "swapped back");
 		else

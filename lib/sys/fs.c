@@ -583,9 +583,11 @@ fs_lock(int dir, const char *name, struct err *e)
 	char holder[24];
 	int fd, tries;
 
-	fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = openat(dir, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return err_sys(e, "open lock '%s'", name);
+	/* whoever can open it, if only to read, can hold it: one of before */
+	(void)!fchmod(fd, 0600);
 	for (tries = 0; flock(fd, LOCK_EX | LOCK_NB) < 0; tries++) {
 		if (errno != EWOULDBLOCK && errno != EINTR) {
 			err_sys(e, "lock '%s'", name);

@@ -220,7 +220,11 @@ test_a_drop_with_something_else() {
     expect 65 'not a regular file' deploy
     rm $f
     expect 65 'listed, but neither sent nor in a generation' deploy
-    echo other >$f
+    # before a byte of it is taken
+    truncate -s 1T $f
+    expect 65 'cli_0.3.5_amd64.deb. has 1099511627776 bytes, but 642 are listed' deploy
+    rm $f
+    head -c 642 /dev/zero >$f
     expect 65 'does not have the hash' deploy
     cp saved $f
     rm -rf srv/.releases/2
@@ -280,7 +284,8 @@ test_serials() {
     expect 0 'live already' deploy - <2.tar
     must deploy --allow-older - <1.tar
     [ "$(live)" = 1 ] || die "$(live)"
-    must deploy - <2.tar
+    refused 77 'generation 2 was withdrawn' 2.tar
+    must deploy --allow-older - <2.tar
     # another tree under a serial that is taken
     make_release other 0.3.6
     must dist -o "repository.state=$T/s2" build -r v0.3.6 --from other
@@ -453,6 +458,99 @@ test_rollback_and_what_apt_sees() {
     must apt r install --allow-downgrades veilid-cli=0.3.4
 }
 
+# withdrawn N TAR: neither an archive nor a drop of it goes live by itself.
+withdrawn() {
+    local d=inbox/generation.$1.abc
+    expect 77 "generation $1 was withdrawn by a rollback" deploy - <"$2"
+    rm -rf "$d" && mkdir -p "$d"
+    tar -C "$d" -xf "$2"
+    expect 77 "generation $1 was withdrawn by a rollback: deploy-repo deploy $1" deploy
+    [ "$(live)" = 1 ] || die "$(live)"
+}
+
+test_what_was_withdrawn_stays_so() {
+    two_generations
+    must deploy - <1.tar
+    must deploy - <2.tar
+    must deploy rollback
+    # all of it is public: who copies it needs no key
+    withdrawn 2 2.tar
+    must deploy 2
+    [ "$(live)" = 2 ] && [ ! -e inbox/generation.2.abc ] || die "not by its serial"
+    must deploy - <2.tar
+    must deploy rollback
+    must deploy --allow-older - <2.tar
+    [ "$(live)" = 2 ] || die "$(live)"
+    must deploy rollback
+    must deploy rollback 2
+    must deploy - <2.tar
+    must deploy rollback
+    must dist build -r v0.3.5 --from q
+    must dist refresh
+    must dist export; mv out 3.tar
+    must deploy -o deploy.keep=5 - <3.tar
+    must deploy rollback 1
+    withdrawn 2 2.tar
+    withdrawn 3 3.tar
+    # only a newer one
+    must dist refresh
+    must export_and_deploy
+    [ "$(live)" = 4 ] || die "$(live)"
+    [ "$(ls -A inbox)" = LIVE ] || die "$(ls -A inbox)"
+}
+
+test_the_highest_serial_is_known_without_the_link() {
+    two_generations
+    must deploy - <1.tar
+    must deploy - <2.tar
+    rm srv/.releases/current
+    expect 66 "current' is missing.*deploy-repo rollback 2" deploy - <1.tar
+    expect 66 "current' is missing" deploy --allow-older - <1.tar
+    must dist refresh
+    must dist export; mv out 3.tar
+    expect 66 "current' is missing" deploy - <3.tar
+    expect 66 'nothing is live: give the serial' deploy rollback
+    must deploy rollback 2
+    [ "$(live)" = 2 ] || die "$(live)"
+    # nothing is kept either
+    rm -r srv/.releases/current srv/.releases/[12]
+    expect 77 'serial 1 is older than 2, which was here' deploy - <1.tar
+    must deploy - <2.tar
+    echo 'highest two' >srv/.releases/mark
+    expect 65 "mark' is damaged" deploy - <3.tar
+    must deploy list
+    echo 'highest 2' >srv/.releases/mark
+    must deploy - <3.tar
+    [ "$(cat srv/.releases/mark)" = 'highest 3' ] || die "$(cat srv/.releases/mark)"
+}
+
+# Whoever can open it can hold it.
+test_nobody_else_can_hold_the_lock() {
+    two_generations
+    mkdir srv/.releases
+    touch srv/.releases/lock
+    chmod 644 srv/.releases/lock
+    must deploy - <1.tar
+    [ "$(stat -c %a srv/.releases/lock state/lock | tr '\n' ' ')" = '600 600 ' ] ||
+        die "$(stat -c '%a %n' srv/.releases/lock state/lock)"
+}
+
+# The first one may go on, whatever was left of it.
+test_a_first_deployment_that_fails() {
+    two_generations
+    expect 75 'swapped back' deploy -o deploy.url=http://127.0.0.1:9 - <1.tar
+    [ ! -e srv/.releases/current ] || die "$(live)"
+    must deploy - <1.tar
+    rm srv/.releases/current srv/.releases/mark
+    must deploy - <1.tar
+    rm srv/.releases/current
+    must deploy - <1.tar
+    expect 75 'swapped back' deploy -o deploy.url=http://127.0.0.1:9 - <2.tar
+    [ "$(live)" = 1 ] || die "$(live)"
+    must deploy - <2.tar
+    [ "$(live)" = 2 ] || die "$(live)"
+}
+
 test_keep_and_prune() {
     two_generations
     sed -i 's/^\[deploy\]/&\nkeep = 2/' conf
@@ -512,6 +610,8 @@ test_dry_run() {
     find srv ! -name lock -printf '%p %i\n' | sort >before
     expect 0 'dry run: generation 2, v0.3.5, is good and would go live' deploy -n - <2.tar
     spoil; echo x >>tree/apt/dists/stable/InRelease; tar_tree tree >t.tar
+    expect 65 "InRelease' has .* bytes, but .* are listed" deploy -n - <t.tar
+    spoil; sed -i 's/^Suite: st/Suite: ST/' tree/apt/dists/stable/InRelease; tar_tree tree >t.tar
     expect 65 'does not have the hash' deploy -n - <t.tar
     find srv ! -name lock -printf '%p %i\n' | sort | cmp - before || die "changed"
     must deploy - <2.tar
@@ -600,11 +700,11 @@ test_a_generation_that_cannot_be_read_is_left_out() {
     [ "$(live)" = 1 ] || die "went back to $(live)"
     expect 66 'generation 2: open' deploy rollback 2
     # 4, 3 and 1 are three that can be gone back to
-    must deploy - <4.tar
+    must deploy rollback 4
     expect 0 "$left_out" deploy -o deploy.keep=3 prune
     [ -e srv/.releases/1 ] || die "2 counts as one that is kept"
     expect 0 "$left_out" deploy -o deploy.keep=3 - <5.tar
-    [ "$(ls srv/.releases | tr '\n' ' ')" = '3 4 5 current lock spare ' ] ||
+    [ "$(ls srv/.releases | tr '\n' ' ')" = '3 4 5 current lock mark spare ' ] ||
         die "$(ls srv/.releases)"
     must deploy verify
 }
@@ -617,7 +717,7 @@ test_a_generation_that_cannot_be_read_is_replaced() {
     rm srv/.releases/1/SHA256SUMS.asc
     expect 0 'generation 1: .*it is replaced' deploy --allow-older - <1.tar
     must deploy verify
-    must deploy - <2.tar
+    must deploy --allow-older - <2.tar
     truncate -s 100 srv/.releases/2/SHA256SUMS
     expect 0 'generation 2: SHA256SUMS' deploy status
     grep -qx "$(printf 'live\t2')" out || die "$(cat out)"
@@ -634,7 +734,7 @@ test_a_generation_that_cannot_be_read_is_replaced() {
     expect 0 'generation 2: SHA256SUMS is that of generation 1: none of its files are reused' \
         deploy - <3.tar
     must deploy verify
-    [ "$(ls -A srv/.releases | tr '\n' ' ')" = '1 2 3 current lock ' ] ||
+    [ "$(ls -A srv/.releases | tr '\n' ' ')" = '1 2 3 current lock mark ' ] ||
         die "$(ls -A srv/.releases)"
 }
 
