@@ -14,6 +14,7 @@ struct cmd_options {
 	const char *release;
 	const char *suite;
 	struct strv from;
+	struct strv drops;
 	bool is_partial;
 	bool may_change_fields;
 	bool may_be_older;

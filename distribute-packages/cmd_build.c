@@ -197,6 +197,7 @@ build(struct publication *p, const struct package_rules *rules, struct err *e)
 	struct collection c = {NULL, 0};
 	struct collect_options o = {
 		.p = p, .rules = rules, .suite = s, .from = &options.from,
+		.drops = &options.drops,
 		.is_partial = options.is_partial,
 		.is_dry_run = p->call->is_dry_run,
 	};

@@ -97,7 +97,7 @@ static int
 find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 {
 	char *name = drop_find_packages(inbox,
-	    c->options->rules->release.id, build, e);
+	    c->options->rules->release.id, build, c->options->drops, e);
 	struct place *p;
 	struct stat st;
 	size_t i;
@@ -126,6 +126,32 @@ find_drop(struct collecting *c, int inbox, const char *build, struct err *e)
 	return 0;
 }
 
+/* A name that no build has is a mistake, not a wish. */
+static int
+check_named(const struct collecting *c, const struct strv *builds,
+    struct err *e)
+{
+	const struct strv *named = c->options->drops;
+	char *prefix;
+	size_t i, j;
+	bool is_known;
+
+	for (i = 0; i < named->n; i++) {
+		is_known = false;
+		for (j = 0; j < builds->n && !is_known; j++) {
+			prefix = mem_format("%s.%s.",
+			    c->options->rules->release.id, builds->v[j]);
+			is_known = path_starts_with(named->v[i], prefix);
+			free(prefix);
+		}
+		if (!is_known)
+			return err_set(e, ERR_USAGE, "--drop %s is of no build "
+			    "of release %s", named->v[i],
+			    c->options->rules->release.id);
+	}
+	return 0;
+}
+
 static int
 find_drops(struct collecting *c, const struct strv *builds, struct err *e)
 {
@@ -138,7 +164,7 @@ find_drops(struct collecting *c, const struct strv *builds, struct err *e)
 	free(path);
 	if (inbox < 0)
 		return err_wrap(e, "[repository] inbox");
-	if (store_drops(&c->options->p->store, UINT64_MAX, &c->published,
+	if (check_named(c, builds, e) < 0 || store_drops(&c->options->p->store, UINT64_MAX, &c->published,
 	    e) < 0) {
 		close(inbox);
 		return -1;

@@ -20,6 +20,7 @@ struct collect_options {
 	const struct package_rules *rules;
 	const struct suite *suite;
 	const struct strv *from;	/* directories; none: the inbox */
+	const struct strv *drops;	/* of these builds, just these */
 	bool is_partial;		/* a build may be missing */
 	bool is_dry_run;		/* nothing is copied */
 };

@@ -46,16 +46,21 @@ release_of(const char *name, bool is_half)
 	return NULL;
 }
 
-/* What is not there any more does not count. */
+/*
+ * What is not there any more does not count. Whoever sends a file may give it
+ * any date, but none at which the inode was last changed.
+ */
 static int64_t
 later(int64_t time, int dir, const char *name)
 {
 	struct stat st;
+	int64_t changed;
 
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return time;
-	return (int64_t)st.st_mtim.tv_sec > time ?
-	    (int64_t)st.st_mtim.tv_sec : time;
+	changed = st.st_mtim.tv_sec < st.st_ctim.tv_sec ?
+	    (int64_t)st.st_mtim.tv_sec : (int64_t)st.st_ctim.tv_sec;
+	return changed > time ? changed : time;
 }
 
 /* When something was last done to it; files that grow count. */

@@ -14,6 +14,8 @@ static const struct tool_option table[] = {
 	    TOOL_TEXT, &options.suite},
 	{0, "from", "DIR", "build", "take the packages from DIR",
 	    TOOL_LIST, &options.from},
+	{0, "drop", "NAME", "build", "of this build, take this drop",
+	    TOOL_LIST, &options.drops},
 	{0, "partial", NULL, "build", "publish although a build is missing",
 	    TOOL_FLAG, &options.is_partial},
 	{0, "allow-older-version", NULL, "build",

@@ -15,11 +15,12 @@ _veilid_cicd() {
         ;;
     scp-to-orchestrator)
         verbs=''
-        options='-b --build -r --release --allow-older-version'
+        options='-b --build -r --release --output-dotenv
+            --allow-older-version'
         ;;
     distribute-packages)
         verbs='build export list remove revert refresh send pull verify'
-        options='-r --release --suite --from --partial
+        options='-r --release --suite --from --drop --partial
             --allow-older-version --change-release-fields'
         ;;
     deploy-repo)
@@ -34,7 +35,7 @@ _veilid_cicd() {
     done
 
     case $prev in
-    -c | --config)
+    -c | --config | --output-dotenv)
         compopt -o filenames 2>/dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")
         return
@@ -47,7 +48,7 @@ _veilid_cicd() {
     -b | --build) words='amd64-deb arm64-deb amd64-rpm arm64-rpm' ;;
     --suite) words='stable nightly' ;;
     --wait) words='none active ssh runner' ;;
-    -o | --set | -r | --release | --timeout | --older-than) return ;;
+    -o | --set | -r | --release | --drop | --timeout | --older-than) return ;;
     *)
         if [[ $cur == -* ]]; then
             words="$common $options"

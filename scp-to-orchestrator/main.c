@@ -1,17 +1,22 @@
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/base/mem.h"
 #include "lib/drop/upload.h"
 #include "lib/frame/report.h"
 #include "lib/frame/tool.h"
+#include "lib/sys/io.h"
 #include "lib/sys/log.h"
+#include "lib/sys/sandbox.h"
 #include "lib/tree/manifest.h"
 #include "scp-to-orchestrator/packages.h"
 
 static struct {
 	const char *build;
 	const char *release;
+	const char *dotenv;
 	bool may_be_older;
 } options;
 
@@ -20,6 +25,8 @@ static const struct tool_option table[] = {
 	    TOOL_TEXT, &options.build},
 	{'r', "release", "RELEASE", NULL, "the release, instead of the job's",
 	    TOOL_TEXT, &options.release},
+	{0, "output-dotenv", "FILE", NULL, "write the drop's name to FILE, as "
+	    "DROP_BUILD=NAME", TOOL_TEXT, &options.dotenv},
 	{0, "allow-older-version", NULL, NULL, "send a prerelease that passes "
 	    "for newer than its release", TOOL_FLAG, &options.may_be_older},
 	{0},
@@ -91,8 +98,27 @@ print(const struct packages *c, bool wants_json, struct err *e)
 	return report_close(r, e);
 }
 
+/* "DROP_AMD64_DEB=v0.3.4.amd64-deb.0123": for a GitLab job's dotenv report. */
 static int
-upload(const struct tool_call *call, struct packages *c, struct err *e)
+write_dotenv(int fd, const char *build, const char *drop, struct err *e)
+{
+	struct buf text = BUF_INIT;
+	const char *c;
+	int status;
+
+	buf_add(&text, "DROP_", 5);
+	for (c = build; *c != '\0'; c++)
+		buf_addf(&text, "%c", *c >= 'a' && *c <= 'z' ? *c - 'a' + 'A' :
+		    *c == '-' ? '_' : *c);
+	buf_addf(&text, "=%s\n", drop);
+	status = io_write(fd, text.p, text.n, options.dotenv, e);
+	buf_clear(&text);
+	return status;
+}
+
+static int
+upload(const struct tool_call *call, struct packages *c, int dotenv,
+    struct err *e)
 {
 	struct remote_target target = REMOTE_TARGET_INIT;
 	struct cargo cargo = {.manifest = MANIFEST_INIT};
@@ -110,14 +136,16 @@ upload(const struct tool_call *call, struct packages *c, struct err *e)
 		log_notice("%s %s: %zu packages", u.was_there ?
 		    "there already:" : call->is_dry_run ? "would send" : "sent",
 		    cargo.name, c->n);
+	if (status == 0 && dotenv >= 0 && !call->is_dry_run)
+		status = write_dotenv(dotenv, c->build, cargo.name, e);
 	unload(&cargo);
 	remote_target_clear(&target);
 	return status;
 }
 
-/* In the sandbox: packages are parsed here, and no file is written. */
+/* In the sandbox: packages are parsed here, and no file is opened to write. */
 static int
-send_packages(const struct tool_call *call, struct err *e)
+send_packages(const struct tool_call *call, int dotenv, struct err *e)
 {
 	struct packages c;
 	int status = packages_read(&c, call->conf, call->args, call->n_args,
@@ -127,10 +155,31 @@ send_packages(const struct tool_call *call, struct err *e)
 		status = err_set(e, ERR_USAGE, "a drop takes at most %zu "
 		    "packages, but there are %zu", MANIFEST_DROP_FILES, c.n);
 	if (status == 0)
-		status = upload(call, &c, e);
+		status = upload(call, &c, dotenv, e);
 	if (status == 0)
 		status = print(&c, call->wants_json, e);
 	packages_clear(&c);
+	return status;
+}
+
+static int
+cmd_send(const struct tool_call *call, struct err *e)
+{
+	static const struct strv nowhere = STRV_INIT;
+	int dotenv = -1, status;
+
+	if (options.dotenv != NULL) {
+		dotenv = open(options.dotenv, O_WRONLY | O_CREAT | O_TRUNC |
+		    O_CLOEXEC, 0644);
+		if (dotenv < 0)
+			return err_sys(e, "--output-dotenv '%s'",
+			    options.dotenv);
+	}
+	status = sandbox_enter(&nowhere, e);
+	if (status == 0)
+		status = send_packages(call, dotenv, e);
+	if (dotenv >= 0)
+		close(dotenv);
 	return status;
 }
 
@@ -140,7 +189,7 @@ main(int argc, char **argv)
 	static const struct tool_verb none[] = {{0}};
 	static const struct tool_verb verb = {
 		"send", "[FILE|DIR|-]...", "", 0,
-		MANIFEST_DROP_FILES, send_packages,
+		MANIFEST_DROP_FILES, cmd_send,
 	};
 	static const struct tool tool = {
 		.name = "scp-to-orchestrator",
@@ -149,6 +198,7 @@ main(int argc, char **argv)
 		.options = table,
 		.verbs = none,
 		.without_verb = &verb,
+		.writers = "send",
 		.readers = "send",
 	};
 

@@ -47,43 +47,92 @@ is_complete(int inbox, const char *name, struct err *e)
 	return status;
 }
 
-static bool
-is_newer(const struct timespec *a, const struct timespec *b)
-{
-	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec :
-	    a->tv_nsec >= b->tv_nsec;
-}
-
-char *
-drop_find_packages(int inbox, const char *release, const char *build,
+/* Of its SHA256SUMS, which says all that is in it. */
+static int
+hash_content(int inbox, const char *name, uint8_t sha256[HASH_SIZE],
     struct err *e)
 {
-	char *prefix = mem_format("%s.%s", release, build), *found = NULL;
-	struct timespec newest = {0, 0};
+	struct buf text = BUF_INIT;
+	char *sums = mem_format("%s/" MANIFEST_NAME, name);
+	int status = fs_read(inbox, sums, MANIFEST_DROP_LIMIT, &text, e);
+
+	if (status == 0)
+		hash_data(text.p, text.n, sha256);
+	buf_clear(&text);
+	free(sums);
+	return status;
+}
+
+/* 1 where both have the same files, -1 where nobody can tell which counts. */
+static int
+compare(int inbox, const char *a, const char *b, const char *build,
+    struct err *e)
+{
+	uint8_t of_a[HASH_SIZE], of_b[HASH_SIZE];
+
+	if (hash_content(inbox, a, of_a, e) < 0 ||
+	    hash_content(inbox, b, of_b, e) < 0)
+		return -1;
+	return hash_equal(of_a, of_b) ? 1 : err_set(e, ERR_DATA, "build %s "
+	    "has two drops with other packages, '%s' and '%s': remove one, or "
+	    "name one with --drop", build, a, b);
+}
+
+/* The one of this build that the user has named. */
+static const char *
+find_named(const struct strv *named, const char *prefix)
+{
+	size_t i;
+
+	for (i = 0; i < named->n; i++)
+		if (unique_part(named->v[i], prefix) != NULL)
+			return named->v[i];
+	return NULL;
+}
+
+/* Nobody's date decides: who sends a drop may give it any. */
+static int
+find_only(int inbox, const char *prefix, const char *build, char **found,
+    struct err *e)
+{
 	struct strv names = STRV_INIT;
 	int status = fs_list(inbox, &names, e);
-	struct stat st;
 	size_t i;
 
 	for (i = 0; i < names.n && status >= 0; i++) {
 		if (unique_part(names.v[i], prefix) == NULL)
 			continue;
 		status = is_complete(inbox, names.v[i], e);
-		if (status <= 0 || fstatat(inbox, names.v[i], &st,
-		    AT_SYMLINK_NOFOLLOW) < 0)
+		if (status <= 0)
 			continue;
-		/* same time: the later name, so that the choice is one */
-		if (found != NULL && !is_newer(&st.st_mtim, &newest))
-			continue;
-		free(found);
-		found = mem_dup(names.v[i]);
-		newest = st.st_mtim;
+		if (*found != NULL)
+			status = compare(inbox, *found, names.v[i], build, e);
+		else
+			*found = mem_dup(names.v[i]);
+	}
+	strv_clear(&names);
+	return status;
+}
+
+char *
+drop_find_packages(int inbox, const char *release, const char *build,
+    const struct strv *named, struct err *e)
+{
+	char *prefix = mem_format("%s.%s", release, build), *found = NULL;
+	const char *name = find_named(named, prefix);
+	int status;
+
+	if (name != NULL) {
+		status = is_complete(inbox, name, e);
+		if (status > 0)
+			found = mem_dup(name);
+	} else {
+		status = find_only(inbox, prefix, build, &found, e);
 	}
 	if (status < 0) {
 		free(found);
 		found = NULL;
 	}
-	strv_clear(&names);
 	free(prefix);
 	return found;
 }

@@ -12,15 +12,17 @@
 
 #include <stdint.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/err.h"
 #include "lib/tree/manifest.h"
 
 /*
- * The newest complete drop of this release and build: its name, yours, or
- * NULL where there is none (*e is then untouched: check e->kind).
+ * The complete drop of this release and build: its name, yours, or NULL where
+ * there is none (*e is then untouched: check e->kind). Of several, the one that
+ * is named; ERR_DATA where none is and their packages are not the same.
  */
 char *drop_find_packages(int inbox, const char *release, const char *build,
-    struct err *e);
+    const struct strv *named, struct err *e);
 
 /*
  * Opens a drop of packages and checks that it holds just what its manifest

@@ -101,22 +101,29 @@ test_release_has_the_fields_that_users_know() {
     LC_ALL=C sort -c <(grep -v '^#' srv/SHA256SUMS | cut -c67-) || die "unsorted"
 }
 
-test_from_drops_takes_the_newest_complete_one() {
+test_from_drops_no_date_decides() {
     make_release p 0.3.4
-    DEB_EXTRA=older make_deb o veilid-server 0.3.4 amd64
+    DEB_EXTRA=other make_deb o veilid-server 0.3.4 amd64
     make_drop home/incoming v0.3.4 amd64-deb a1 o/*amd64.deb
-    touch -d '2026-01-01' home/incoming/v0.3.4.amd64-deb.a1
+    touch -d '2100-01-01' home/incoming/v0.3.4.amd64-deb.a1
     make_drop home/incoming v0.3.4 amd64-deb b2 p/*amd64.deb
     make_drop home/incoming v0.3.4 arm64-deb c3 p/*arm64.deb
-    # not complete, of another release, not a drop
+    # the same once more; not complete, of another release, not a drop
+    make_drop home/incoming v0.3.4 arm64-deb c4 p/*arm64.deb
     mkdir home/incoming/v0.3.4.amd64-deb.z9.part home/incoming/v0.3.4.amd64-deb.z8
     make_drop home/incoming v0.3.5 amd64-deb d4 p/*amd64.deb
+    expect 65 "build amd64-deb has two drops .*'v0.3.4.amd64-deb.a1' and 'v0.3.4.amd64-deb.b2'" \
+        dist build -r v0.3.4
+    expect 64 '--drop v0.3.5.amd64-deb.d4 is of no build of release v0.3.4' \
+        dist build -r v0.3.4 --drop v0.3.5.amd64-deb.d4
+    expect 66 'no complete drop of build amd64-deb' \
+        dist build -r v0.3.4 --drop v0.3.4.amd64-deb.z8
     CI_COMMIT_TAG=v0.3.4 expect 0 'build amd64-deb: drop v0.3.4.amd64-deb.b2' \
-        dist build
+        dist build --drop v0.3.4.amd64-deb.b2
     must dist list
     [ "$(wc -l <"$T/out")" = 4 ] || die "list: $(cat "$T/out")"
     grep -q "$(sha256sum <p/veilid-server-0.3.4_amd64.deb | cut -c1-64)" "$T/out" ||
-        die "not the newest"
+        die "not the one that was named"
 }
 
 test_a_missing_build_is_refused() {

@@ -603,12 +603,14 @@ test_distribute_packages_takes_what_was_sent() {
     must send -r v0.3.4
     expect 66 'arm64-deb' dist build -r v0.3.4
     must send -r v0.3.4 arm
-    # of two drops of one build the newer one counts
-    touch -d '1 hour ago' "$SSHD_INBOX"/*
+    # of two drops of one build, the one that the sender's job has named
     DEB_EXTRA=rebuilt make_debs target/packages 0.3.4
-    must send -r v0.3.4
+    must send -r v0.3.4 --output-dotenv drop.env
     [ "$(ls "$SSHD_INBOX" | wc -l)" = 3 ] || die "$(ls "$SSHD_INBOX")"
-    must dist build -r v0.3.4
+    expect 65 'has two drops' dist build -r v0.3.4
+    (cd "$SSHD_INBOX" && echo DROP_AMD64_DEB=v0.3.4.amd64-deb.*) | grep -qF \
+        "$(cat drop.env)" || die "$(cat drop.env)"
+    must dist build -r v0.3.4 --drop "$(. ./drop.env && echo "$DROP_AMD64_DEB")"
     must export_and_deploy
     for file in target/packages/* arm/*; do
         sha256sum <"$file" | cut -c1-64
@@ -632,16 +634,13 @@ test_several_releases_at_one_time() {
     for pid in "${pids[@]}"; do wait "$pid" || die "$(cat err.*)"; done
     [ "$(ls "$SSHD_INBOX" | wc -l)" = 5 ] || die "$(ls "$SSHD_INBOX")"
     # the job of v0.3.4 is retried, with other bytes; half of a third try
-    touch -d '1 hour ago' "$SSHD_INBOX"/*
     DEB_EXTRA=retried make_debs of.v0.3.4 0.3.4
     must send -r v0.3.4 of.v0.3.4
     drop=$(sed -n 's/.*sent \(v0.3.4.amd64-deb.[0-9a-f]*\):.*/\1/p' err)
     [ -d "$SSHD_INBOX/$drop" ] || die "$(cat err)"
     mkdir "$SSHD_INBOX/v0.3.4.amd64-deb.0123456789abcdef.part"
-    touch -d '2 hours ago' "$SSHD_INBOX"/v0.3.4.amd64-deb.*
-    touch -d '1 hour ago' "$SSHD_INBOX/$drop"
     for release in v0.3.4 v0.3.5; do
-        must dist build -r "$release"
+        must dist build -r "$release" $([ $release = v0.3.5 ] || echo "--drop $drop")
         grep -qE "build amd64-deb: drop $release.amd64-deb.[0-9a-f]{16}$" err ||
             die "which one? $(cat err)"
         [ "$release" != v0.3.4 ] || grep -qF "drop $drop" err || die "$(cat err)"
@@ -663,7 +662,7 @@ two_days_ago() {
     fi
 }
 
-# Sent again after a newer one: what was sent last is what counts.
+# Sent again after another: both lie there, and the job's name for it counts.
 test_the_first_content_sent_again() {
     prepare
     sed -i "s,^inbox = $T/home/incoming,inbox = $SSHD_INBOX," conf
@@ -673,15 +672,15 @@ test_the_first_content_sent_again() {
     mv target first
     DEB_EXTRA=rebuilt make_debs target/packages 0.3.4
     must send -r v0.3.4
-    touch -d '1 minute ago' "$SSHD_INBOX"/*
-    touch -d '1 hour ago' "$DROP"
     # by the clock of the far side, whatever ours says
-    expect 0 'there already' two_days_ago send -r v0.3.4 first/packages
+    expect 0 'there already' two_days_ago send -r v0.3.4 --output-dotenv drop.env first/packages
     [ "$(find "$SSHD_INBOX" -name '*.part')" = '' ] || die "$(ls "$SSHD_INBOX")"
-    must dist build -r v0.3.4
+    [ "$(cat drop.env)" = "DROP_AMD64_DEB=$(basename "$DROP")" ] || die "$(cat drop.env)"
+    expect 65 'has two drops' dist build -r v0.3.4
+    must dist build -r v0.3.4 --drop "$(basename "$DROP")"
     must export_and_deploy
     cmp first/packages/veilid-cli-* "$(find srv/apt/pool/ -name 'veilid-cli_*')" ||
-        die 'not what was sent last'
+        die 'not what was named'
 }
 
 run_tests
