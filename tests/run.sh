@@ -84,6 +84,7 @@ execute() {
     case $1 in unit/*) command=("$BUILD/tests/test_${1#unit/}") ;; esac
     : >"$to.out"
     : >"$to.err"
+    times >"$to.times0"
     # timeout for its way to end all that was begun, not for its time. In the
     # background bash has everything ignore INT.
     env --default-signal=INT,QUIT timeout -k 20 10d "${command[@]}" \
@@ -93,8 +94,18 @@ execute() {
     watcher=$!
     wait "$pid"
     echo "$? $((SECONDS - start))" >"$to.status"
+    times >"$to.times"
     kill "$watcher" 2>/dev/null
     wait "$watcher" 2>/dev/null
+}
+
+# cpu_seconds BEFORE AFTER: what bash says of its children, "1m2.345s 0m0.678s".
+cpu_seconds() {
+    awk -F'[ms ]+' 'FNR == 2 {
+        sum = $1 * 60 + $2 + $3 * 60 + $4
+        printf "%s", NR == FNR ? "" : int(sum - first + 0.5)
+        first = sum
+    }' "$@"
 }
 
 # report NAME: counts.
@@ -112,8 +123,9 @@ report() {
     if [ "$failed" != "$bad" ]; then
         tail -n 40 "$to.err" | sed 's/^/        /'
     fi
-    printf '  %-28s %3d tests %4d s\n' "$name" \
-        "$((passed + skipped - before + failed - bad))" "$seconds"
+    printf '  %-28s %3d tests %4d s, %4d of CPU\n' "$name" \
+        "$((passed + skipped - before + failed - bad))" "$seconds" \
+        "$(cpu_seconds "$to.times0" "$to.times")"
 }
 
 # take: the next name, which is then gone from the list.
@@ -140,10 +152,10 @@ lane() {
 long='recovery pipeline faults kill_build kill_deploy registries pull_faults
     scp_faults enrol rpm_container refuse_debs nginx deploy machines_faults
     machines_kill machines'
-names=()
+names=() skip=${SKIP:-}
 add() {
     case $1 in *"$only"*) ;; *) return ;; esac
-    case " ${names[*]} ${SKIP:-} " in *" $1 "* | *" ${1#e2e/} "*) return ;; esac
+    case " ${names[*]} ${skip//$'\n'/ } " in *" $1 "* | *" ${1#e2e/} "*) return ;; esac
     names+=("$1")
 }
 for name in $long; do

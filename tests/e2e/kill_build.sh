@@ -55,12 +55,20 @@ no_rubbish() {
         die "$1: $(ls -A "$HOME/incoming")"
 }
 
+# But for the hashes: a date is signed.
+everything() {
+    find state srv "$HOME/incoming" ! -name lock -printf '%p %y %s %l\n' |
+        sed -E 's/[0-9a-f]{64}/HASH/g' | sort
+}
+
 # one_kill N: killed there; then everything goes on. 1: it was not killed.
 one_kill() {
     local n=$1 at made=no
     restore
     is_killed_at "$n" "$BUILD/bin/distribute-packages" -c conf build -r v0.3.5 || return 1
     at="killed at call $n, $(tail -n 1 calls)"
+    is_new everything || return 0
+    STATES=$((STATES + 1))
     [ ! -e state/generations/3 ] || made=yes
     must dist list
     [ "$(cut -f5 out | sort -u | tr '\n' ' ')" = \
@@ -78,7 +86,7 @@ one_kill() {
     must export_and_deploy
     [ "$(readlink srv/.releases/current)" = 3 ] || die "$at: not live"
     # and a next generation after it
-    if [ $((n % 5)) = 0 ]; then
+    if [ $((STATES % 5)) = 1 ]; then
         drop_all v0.3.6 r
         must dist build -r v0.3.6
         no_rubbish "$at" '3 4'
@@ -100,6 +108,7 @@ web_is_good() {
 # every REST: N = REST, REST + 2, ... until the build is no longer hit.
 every_second() {
     local n=$1 hit=0
+    STATES=0
     prepare
     while one_kill "$n"; do
         hit=$((hit + 1))
@@ -113,7 +122,8 @@ every_second() {
         grep -Eq "^$what" calls || die "no $what among: $(sort calls | uniq -c)"
     done
     [ $hit -gt 10 ] || die "only $hit kills"
-    echo "# $hit kills of $(wc -l <calls) calls"
+    [ $STATES -gt 10 ] || die "only $STATES states"
+    echo "# $hit kills of $(wc -l <calls) calls, $STATES states"
 }
 
 test_build_killed_at_every_odd_call() { every_second 1; }

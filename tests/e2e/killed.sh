@@ -6,6 +6,8 @@
 #   is_killed_at N COMMAND...    whether it was; the calls until then are in
 #                                ./calls, what it said in ./killed.out and .err
 #
+#   is_new COMMAND...            false where it has printed the same before
+#
 # COUNTED: of which kinds, where not of all, each between blanks.
 #
 # A library that is loaded first counts: strace would count each thread's own,
@@ -42,4 +44,12 @@ is_killed_at() {
 killed_at() {
     is_killed_at "$@" ||
         die "not killed at call $1, ${MOMENTS[$1]}: ${*:2}"
+}
+
+# What a kill leaves is often what the one before has left.
+is_new() {
+    local hash
+    mkdir -p "$T/seen"
+    hash=$("$@" | sha256sum | cut -c1-64)
+    [ ! -e "$T/seen/$hash" ] && : >"$T/seen/$hash"
 }
