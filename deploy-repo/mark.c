@@ -6,30 +6,29 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "deploy-repo/site.h"
 #include "lib/base/path.h"
 #include "lib/base/text.h"
 #include "lib/sys/fs.h"
 
 #define HIGHEST "highest "
 #define WITHDRAWN "withdrawn "
+#define PATH ".releases/" MARK_NAME	/* for messages */
 #define LIMIT 128	/* bytes of the file */
 
 static bool
 read_line(const char **p, const char *label, uint64_t *serial)
 {
-	char number[SERIAL_TEXT];
 	size_t n;
+	bool is_good;
 
 	if (!path_starts_with(*p, label))
 		return false;
 	*p += strlen(label);
 	n = strcspn(*p, "\n");
-	if ((*p)[n] == '\0' || n >= sizeof(number))
-		return false;
-	snprintf(number, sizeof(number), "%.*s", (int)n, *p);
-	*p += n + 1;
-	return serial_read(number, serial);
+	is_good = (*p)[n] == '\n' && decimal_read(*p, n, serial) &&
+	    *serial != 0;
+	*p += n + is_good;
+	return is_good;
 }
 
 static bool
@@ -51,11 +50,11 @@ mark_read(int releases, struct mark *m, struct err *e)
 	if (there <= 0)
 		return there;
 	status = fs_read(releases, MARK_NAME, LIMIT, &text, e);
-	if (status == 0 && (memchr(text.p, '\0', text.n) != NULL ||
+	if (status == 0 && (strlen(buf_cstr(&text)) != text.n ||
 	    !parse(buf_cstr(&text), m)))
-		status = err_set(e, ERR_DATA, "'" SITE_RELEASES "/" MARK_NAME
-		    "' is damaged: write 'highest N' into it, with the serial "
-		    "of the newest generation that ever was here");
+		status = err_set(e, ERR_DATA, "'" PATH "' is damaged: write "
+		    "'highest N' into it, with the serial of the newest "
+		    "generation that ever was here");
 	buf_clear(&text);
 	return status;
 }
@@ -68,8 +67,7 @@ mark_write(int releases, const struct mark *m, struct err *e)
 
 	if (m->highest == 0)
 		return unlinkat(releases, MARK_NAME, 0) == 0 ||
-		    errno == ENOENT ? 0 : err_sys(e, "remove '" SITE_RELEASES
-		    "/" MARK_NAME "'");
+		    errno == ENOENT ? 0 : err_sys(e, "remove '" PATH "'");
 	n = snprintf(text, sizeof(text), HIGHEST "%" PRIu64 "\n", m->highest);
 	if (m->withdrawn != 0)
 		n += snprintf(text + n, sizeof(text) - (size_t)n, WITHDRAWN

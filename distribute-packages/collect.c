@@ -164,7 +164,8 @@ find_drops(struct collecting *c, const struct strv *builds, struct err *e)
 	free(path);
 	if (inbox < 0)
 		return err_wrap(e, "[repository] inbox");
-	if (check_named(c, builds, e) < 0 || store_drops(&c->options->p->store, UINT64_MAX, &c->published,
+	if (check_named(c, builds, e) < 0 ||
+	    store_drops(&c->options->p->store, UINT64_MAX, &c->published,
 	    e) < 0) {
 		close(inbox);
 		return -1;

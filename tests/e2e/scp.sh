@@ -639,11 +639,13 @@ test_several_releases_at_one_time() {
     drop=$(sed -n 's/.*sent \(v0.3.4.amd64-deb.[0-9a-f]*\):.*/\1/p' err)
     [ -d "$SSHD_INBOX/$drop" ] || die "$(cat err)"
     mkdir "$SSHD_INBOX/v0.3.4.amd64-deb.0123456789abcdef.part"
+    drop=(--drop "$drop")
     for release in v0.3.4 v0.3.5; do
-        must dist build -r "$release" $([ $release = v0.3.5 ] || echo "--drop $drop")
+        must dist build -r "$release" "${drop[@]}"
         grep -qE "build amd64-deb: drop $release.amd64-deb.[0-9a-f]{16}$" err ||
             die "which one? $(cat err)"
-        [ "$release" != v0.3.4 ] || grep -qF "drop $drop" err || die "$(cat err)"
+        [ "$release" != v0.3.4 ] || grep -qF "drop ${drop[1]}" err || die "$(cat err)"
+        drop=()
         must export_and_deploy
         cmp "of.$release"/veilid-cli-* \
             srv/apt/pool/stable/main/veilid-cli_"${release#v}"_amd64.deb || die "$release"

@@ -17,7 +17,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	must(!pgp_issuer(data, n, fingerprint) ||
 	    strlen(fingerprint) == PGP_FINGERPRINT - 1);
 	must(pgp_count_signatures(data, n) >= -1);
-	(void)pgp_read_armour((const char *)data, n, &packets);
+	(void)pgp_read_armour((const char *)data, n, "SIGNATURE", &packets);
+	(void)pgp_is_one_key(data, n);
 	buf_clear(&packets);
 	return 0;
 }

@@ -103,7 +103,7 @@ read_armour(const char *text, size_t n)
 {
 	struct buf packets = BUF_INIT;
 
-	if (pgp_read_armour(text, n, &packets))
+	if (pgp_read_armour(text, n, "SIGNATURE", &packets))
 		must(packets.n > 0);
 	(void)pgp_count_signatures(buf_cstr(&packets), packets.n);
 	(void)pgp_count_signatures(text, n);
