@@ -136,6 +136,35 @@ read_live(struct sending *s, struct pgp *pgp, struct err *e)
 	return status < 0 ? -1 : 0;
 }
 
+static bool
+is_live(const struct sending *s)
+{
+	return s->live.serial == s->g.manifest.serial &&
+	    hash_equal(s->live.self, s->g.manifest.self);
+}
+
+/*
+ * Whoever may write to the inbox can copy the manifest of a drop that waits to
+ * LIVE/: it is signed. But a drop that has served is gone. 1, 0, -1.
+ */
+static int
+is_waiting(const struct sending *s, struct err *e)
+{
+	char *path = mem_format("%s/" MANIFEST_SIGNATURE, s->name);
+	struct buf text = BUF_INIT;
+	const struct upload_wanted wanted = {path, SIGNATURE_LIMIT, &text};
+	int status = 1;
+
+	if (upload_read(&s->target, s->inbox, &wanted, 1, e) < 0) {
+		status = e->kind == ERR_MISSING ? 0 : -1;
+		if (status == 0)
+			*e = (struct err)ERR_INIT;
+	}
+	buf_clear(&text);
+	free(path);
+	return status;
+}
+
 static int
 find_live(struct sending *s, struct err *e)
 {
@@ -143,14 +172,17 @@ find_live(struct sending *s, struct err *e)
 	int status = pgp ? read_live(s, pgp, e) : -1;
 
 	pgp_close(pgp);
-	return status;
-}
-
-static bool
-is_live(const struct sending *s)
-{
-	return s->live.serial == s->g.manifest.serial &&
-	    hash_equal(s->live.self, s->g.manifest.self);
+	if (status < 0 || !is_live(s))
+		return status;
+	status = is_waiting(s, e);
+	if (status > 0) {
+		log_warning(LIVE " in the inbox is not believed: it says that "
+		    "generation %" PRIu64 " is live, whose drop still waits",
+		    s->live.serial);
+		manifest_clear(&s->live);
+		s->live = (struct manifest)MANIFEST_INIT;
+	}
+	return status < 0 ? -1 : 0;
 }
 
 /* The server must not be ahead of us. */

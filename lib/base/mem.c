@@ -1,11 +1,13 @@
 #include "lib/base/mem.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 
 #define ARENA_BLOCK ((size_t)64 << 10)
 
@@ -14,6 +16,14 @@ struct arena_block {
 	max_align_t data[];
 };
 
+static bool is_patient;
+
+void
+mem_be_patient(void)
+{
+	is_patient = true;
+}
+
 static void
 die_no_memory(void)
 {
@@ -21,33 +31,44 @@ die_no_memory(void)
 	_Exit(EX_OSERR);
 }
 
+static void
+no_memory(void)
+{
+	static const struct timespec pause = {.tv_nsec = 100000000};
+
+	if (!is_patient)
+		die_no_memory();
+	nanosleep(&pause, NULL);
+}
+
 void *
 mem_alloc(size_t n)
 {
-	void *p = malloc(n ? n : 1);
+	void *p;
 
-	if (p == NULL)
-		die_no_memory();
+	while ((p = malloc(n ? n : 1)) == NULL)
+		no_memory();
 	return p;
 }
 
 void *
 mem_zero(size_t count, size_t size)
 {
-	void *p = calloc(count ? count : 1, size ? size : 1);
+	void *p;
 
-	if (p == NULL)
-		die_no_memory();
+	while ((p = calloc(count ? count : 1, size ? size : 1)) == NULL)
+		no_memory();
 	return p;
 }
 
 void *
 mem_resize(void *p, size_t count, size_t size)
 {
-	void *q = reallocarray(p, count ? count : 1, size ? size : 1);
+	void *q;
 
-	if (q == NULL)
-		die_no_memory();
+	while ((q = reallocarray(p, count ? count : 1, size ? size : 1)) ==
+	    NULL)
+		no_memory();
 	return q;
 }
 
@@ -75,12 +96,14 @@ mem_format(const char *fmt, ...)
 	char *s;
 	int n;
 
-	va_start(ap, fmt);
-	n = vasprintf(&s, fmt, ap);
-	va_end(ap);
-	if (n < 0)
-		die_no_memory();
-	return s;
+	for (;;) {
+		va_start(ap, fmt);
+		n = vasprintf(&s, fmt, ap);
+		va_end(ap);
+		if (n >= 0)
+			return s;
+		no_memory();
+	}
 }
 
 size_t

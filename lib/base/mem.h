@@ -20,6 +20,12 @@ char *mem_dupn(const char *s, size_t n);
 /* Formats into memory that is yours. */
 char *mem_format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/*
+ * From now on these wait until there is memory: for a process that has to do
+ * what it is there for, however long that takes.
+ */
+void mem_be_patient(void);
+
 /* The capacity that holds `need` items after `cap` did not: doubles. */
 size_t mem_grow(size_t cap, size_t need);
 

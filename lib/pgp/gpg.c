@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/mem.h"
+#include "lib/pgp/keyring.h"
 #include "lib/sys/cleanup.h"
 #include "lib/sys/clock.h"
 
@@ -26,7 +27,10 @@ int
 gpg_failed(struct err *e, gpgme_error_t code, const char *doing)
 {
 	enum err_kind kind = ERR_REFUSED;
+	const char *full = keyring_full_place();
 
+	if (full != NULL)
+		return err_set(e, ERR_IO, "%s: '%s' is full", doing, full);
 	switch (gpgme_err_code(code)) {
 	case GPG_ERR_NO_DATA:
 	case GPG_ERR_BAD_DATA:

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -27,8 +28,10 @@
 #define STALE_SECONDS 60	/* a directory without a lock is left over */
 #define VERSION_SECONDS 60	/* for gpg to say its version */
 #define GPGCONF_SECONDS 2
+#define KEEPER_TRIES 30		/* of PATIENCE_MS each */
 #define KEEPER_MS 15000		/* for the keeper's end */
 #define KILL_MS 2000		/* for the end of what was killed */
+#define LEAST_ROOM ((uint64_t)16 << 10)	/* bytes, for one more file */
 #define PATIENCE_MS 10000	/* with what cannot be ended */
 
 /*
@@ -320,6 +323,7 @@ keep(const char *home, int alive, int lock)
 	int null;
 
 	setsid();
+	mem_be_patient();
 	cleanup_tidy();		/* a signal of the parent's ends nothing here */
 	for (i = 0; i < COUNT(ignored); i++)
 		signal(ignored[i], SIG_IGN);
@@ -341,7 +345,10 @@ keep(const char *home, int alive, int lock)
 	syscall(SYS_close_range, 5U, ~0U, 0U);
 	while (read(3, &byte, 1) < 0 && errno == EINTR)
 		;
-	end_home(home);
+	/* where there was no memory, or no descriptor, nothing was seen */
+	for (i = 0; i < KEEPER_TRIES && (i == 0 || access(home, F_OK) == 0);
+	    i++)
+		end_home(home);
 	_exit(0);
 }
 
@@ -409,6 +416,19 @@ check_gpg(struct err *e)
 	return 0;
 }
 
+static const char *used_place;	/* of the first key ring on */
+
+const char *
+keyring_full_place(void)
+{
+	struct statvfs fs;
+
+	if (used_place == NULL || statvfs(used_place, &fs) < 0)
+		return NULL;
+	return (uint64_t)fs.f_bavail * fs.f_frsize < LEAST_ROOM ||
+	    (fs.f_files > 0 && fs.f_ffree == 0) ? used_place : NULL;
+}
+
 int
 keyring_open(struct keyring *k, bool has_secrets, struct err *e)
 {
@@ -421,6 +441,7 @@ keyring_open(struct keyring *k, bool has_secrets, struct err *e)
 		    "the keys: mount a tmpfs on /dev/shm");
 	if (check_gpg(e) < 0)
 		return -1;
+	used_place = place;
 	remove_stale_homes(place);
 	k->home = mem_format("%s/" PREFIX "%ld.XXXXXX", place, (long)getpid());
 	if (mkdtemp(k->home) == NULL) {
@@ -434,6 +455,7 @@ keyring_open(struct keyring *k, bool has_secrets, struct err *e)
 	if (status == 0)
 		return 0;
 	(void)fs_remove_tree(AT_FDCWD, k->home, &ignored);
+	err_wrap(e, "key ring in '%s'", place);
 fail:
 	free(k->home);
 	*k = (struct keyring)KEYRING_INIT;
@@ -449,7 +471,7 @@ keyring_expect_sockets(const struct keyring *k, struct err *e)
 		return -1;
 	status = fs_write(dir, SOCKETS, "", 0, 0600, e);
 	close(dir);
-	return status;
+	return status < 0 ? err_wrap(e, "key ring in '%s'", k->home) : 0;
 }
 
 void

@@ -32,6 +32,11 @@ int keyring_open(struct keyring *k, bool has_secrets, struct err *e);
  */
 int keyring_expect_sockets(const struct keyring *k, struct err *e);
 /*
+ * The directory in memory where key rings are, if it is full: gpg does not say
+ * so. NULL: it has room, or there was no key ring yet.
+ */
+const char *keyring_full_place(void);
+/*
  * Returns when agent and files are gone: some seconds at most. Accepts what
  * was never opened.
  */

@@ -53,6 +53,8 @@ write_ring(struct pgp *p, const void *keys, size_t n, struct err *e)
 		    packets.n, 0600, e);
 		if (dir >= 0)
 			close(dir);
+		if (status < 0)
+			err_wrap(e, "key ring in '%s'", p->ring.home);
 	}
 	buf_clear(&packets);
 	return status;

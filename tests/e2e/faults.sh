@@ -218,12 +218,12 @@ c.recv(1)
 open('$T/asked', 'w').close()
 time.sleep(600)" >port &
     PIDS+=($!)
-    while [ ! -s port ]; do sleep 0.1; done
+    wait_for test -s port
     "$BUILD/bin/deploy-repo" -c conf -o "deploy.url=http://127.0.0.1:$(cat port)" \
         - <2.tar >out 2>err &
     local pid=$! status
     PIDS+=("$pid")
-    while [ ! -e asked ] && kill -0 $pid 2>/dev/null; do sleep 0.1; done
+    wait_for -p $pid test -e asked
     kill -TERM $pid
     wait $pid
     status=$?
@@ -280,6 +280,34 @@ test_no_space_for_the_root() {
     mount -o remount,size=64m "$T/full"
     must deploy - <2.tar
     must deploy verify
+}
+
+# in_memory SIZE COMMAND...: so much is there for key rings.
+in_memory() {
+    unshare -m bash -c 'mount -t tmpfs -o "size=$1,mode=1777" tmpfs /dev/shm && shift &&
+        exec "$@"' - "$@"
+}
+
+# However much is missing, what is full is named.
+test_no_space_for_the_key() {
+    local size tool=("$BUILD/bin/distribute-packages" -c "$T/conf") full=0
+    in_memory 1m true 2>/dev/null || { echo '# skip cannot mount a tmpfs here'; return; }
+    make_release p 0.3.4
+    make_release q 0.3.5
+    must dist build -r v0.3.4 --from p
+    for size in 4k 12k 20k 28k 36k 44k 52k 60k 72k 96k 160k; do
+        in_memory $size "${tool[@]}" build -r v0.3.5 --from q >out 2>err
+        case $? in
+        0) break ;;
+        74) full=$((full + 1)) ;;
+        *) die "$size: $(cat err)" ;;
+        esac
+        grep -qE "/dev/shm.*(is full|No space left)" err || die "$size: $(cat err)"
+        ! grep -qiE 'bug|No data' err || die "$size: $(cat err)"
+    done
+    [ $full -ge 4 ] || die "only $full times"
+    must dist build -r v0.3.5 --from q
+    must dist verify
 }
 
 test_a_full_pipe_end() {

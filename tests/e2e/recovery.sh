@@ -361,7 +361,7 @@ zypper_too() {
 test_zz_every_block_of_the_manuals() {
     local at tag text test machine
     for test in $(declare -F | awk '$3 ~ /^test_[^z]/ {print $3}'); do
-        until [ -e "$LOGS/$test.status" ]; do sleep 0.2; done
+        until [ -e "$LOGS/$test.status" ]; do pause 0.5; done
     done
     blocks "${PAGES[@]}" >all
     [ "$(wc -l <all)" -gt 50 ] || die "only $(wc -l <all) blocks are found"

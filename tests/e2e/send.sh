@@ -244,6 +244,22 @@ test_drops_go_when_they_are_live() {
     [ "$(drops)" = v0.3.4.amd64-deb.x2 ] || die "$(drops)"
 }
 
+# It is signed, and public to whoever may write there.
+test_a_waiting_manifest_copied_to_LIVE() {
+    prepare
+    must dist build -r v0.3.4 --from p
+    must dist send
+    must deploy
+    must dist build -r v0.3.5 --from q
+    must dist send
+    cp "$SSHD_INBOX"/generation.2.*/SHA256SUMS* "$SSHD_INBOX/LIVE/"
+    expect 0 'waits in the inbox already' dist send
+    grep -q 'LIVE/ in the inbox is not believed.*generation 2 is live' err || die "$(cat err)"
+    must deploy
+    expect 0 'generation 2 is live already: nothing to send' dist send
+    must deploy verify
+}
+
 test_drops_go_when_they_are_old() {
     local in=$T/home/incoming
     make_release p 0.3.4

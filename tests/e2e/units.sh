@@ -36,6 +36,23 @@ test_when_timers_run() {
     done
 }
 
+# Of what is a day old, and of nothing else there.
+test_key_rings_that_nobody_removes() {
+    needs_systemd
+    unshare -m true 2>/dev/null || { echo '# skip no mount namespaces'; return; }
+    must unshare -m bash -c '
+        mount -t tmpfs tmpfs /dev/shm
+        mkdir -p /dev/shm/veilid-cicd-keys.{1.old,2.new}/private-keys-v1.d /dev/shm/other
+        touch /dev/shm/veilid-cicd-keys.{1.old,2.new}/private-keys-v1.d/key /dev/shm/other/key
+        sed "s/1d/1s/" "$1" >aged.conf
+        systemd-tmpfiles --clean "$1" && [ -e /dev/shm/veilid-cicd-keys.1.old/private-keys-v1.d/key ] &&
+            sleep 2 && touch /dev/shm/veilid-cicd-keys.2.new/private-keys-v1.d/key &&
+            systemd-tmpfiles --clean "$PWD/aged.conf" && find /dev/shm >left' - \
+        "$UNITS/tmpfiles.d/veilid-cicd.conf"
+    ! grep -q 1.old/private left || die "$(cat left)"
+    grep -q 2.new/private-keys-v1.d/key left && grep -q other/key left || die "$(cat left)"
+}
+
 # Each timer has its service, and is started by timers.target.
 test_pairs() {
     local timer

@@ -3,6 +3,8 @@
  */
 #include "tests/unit/support.h"
 
+#include <sys/resource.h>
+
 #include "lib/base/buf.h"
 #include "lib/base/mem.h"
 
@@ -134,6 +136,57 @@ no_memory_ends_the_process_with_71(void **state)
 		assert_non_null(strstr(text.p, "out of memory\n"));
 	}
 	buf_clear(&text);
+}
+
+static int
+wait_for_memory(void *arg)
+{
+	const struct rlimit little = {(rlim_t)16 << 20, RLIM_INFINITY};
+
+	(void)arg;
+	mem_be_patient();
+	setrlimit(RLIMIT_AS, &little);
+	free(mem_alloc((size_t)64 << 20));
+	free(mem_zero(64, (size_t)1 << 20));
+	return 0;
+}
+
+/* Waits until the process sleeps, which it does in nothing but no_memory. */
+static void
+await_sleep(pid_t pid)
+{
+	char path[64], state = 'R';
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+	while (state != 'S') {
+		f = fopen(path, "r");
+		assert_non_null(f);
+		assert_int_equal(fscanf(f, "%*d %*s %c", &state), 1);
+		fclose(f);
+		usleep(1000);
+	}
+}
+
+static void
+a_patient_process_waits_for_memory(void **state)
+{
+	const struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	pid_t pid;
+	int status;
+
+	(void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+	/* their tables are larger than any limit */
+	skip();
+#endif
+	pid = fork();
+	if (pid == 0)
+		_exit(wait_for_memory(NULL));
+	await_sleep(pid);
+	assert_int_equal(prlimit(pid, RLIMIT_AS, &all, NULL), 0);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
 }
 
 /* ----------------------------------------------------------------- arena */
@@ -372,6 +425,7 @@ main(void)
 		cmocka_unit_test(copies_and_formats),
 		cmocka_unit_test(capacity_doubles),
 		cmocka_unit_test(no_memory_ends_the_process_with_71),
+		cmocka_unit_test(a_patient_process_waits_for_memory),
 		cmocka_unit_test(arena_gives_pieces_of_all_sizes),
 		cmocka_unit_test(arena_strings),
 		cmocka_unit_test(buf_grows),

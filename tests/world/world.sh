@@ -72,7 +72,7 @@ world_begin_loopback() {
 world_await_namespace() {
     until [ "$(readlink "/proc/$1/ns/$2")" != "$(readlink "/proc/self/ns/$2")" ]; do
         kill -0 "$1" 2>/dev/null || die 'no namespace'
-        sleep 0.01
+        pause 0.01
     done
 }
 
@@ -149,7 +149,7 @@ machine_start() {
     world_await_namespace "$pid" net
     until [ "$(cat "/proc/$pid/comm" 2>/dev/null)" = sleep ]; do
         kill -0 "$pid" 2>/dev/null || die "the machine $name does not start"
-        sleep 0.01
+        pause 0.01
     done
     machine_wire "$name" "$pid"
 }
