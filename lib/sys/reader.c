@@ -536,14 +536,18 @@ send_fed(struct reader *r, struct err *e)
 int
 reader_feed(struct reader *r, const void *data, size_t n, struct err *e)
 {
-	uint32_t length = (uint32_t)n;
+	const char *p = data, *end = p + n;
+	uint32_t length;
 
-	if (n == 0 || n > CHUNK)
-		return n == 0 ? 0 : err_set(e, ERR_BUG, "a reader was given "
-		    "%zu bytes at once", n);
-	buf_add(&r->fed, &length, sizeof(length));
-	buf_add(&r->fed, data, n);
-	return r->fed.n < CHUNK ? 0 : send_fed(r, e);
+	for (; p < end; p += length) {
+		length = (size_t)(end - p) < CHUNK ? (uint32_t)(end - p) :
+		    (uint32_t)CHUNK;
+		buf_add(&r->fed, &length, sizeof(length));
+		buf_add(&r->fed, p, length);
+		if (r->fed.n >= CHUNK && send_fed(r, e) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* It has ended, or shall: of what, and whose fault that is. */

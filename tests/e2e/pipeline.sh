@@ -234,7 +234,7 @@ watch_the_public() {
             ! (cd "$tree" && sha256sum --strict --quiet -c SHA256SUMS) >>"$T/watch.failed" 2>&1 &&
             [ -d "$tree" ] && echo "bad: $tree" >>"$T/watch.failed"
         echo . >>"$T/watched"
-        sleep 1
+        pause 2
     done
 }
 

@@ -214,6 +214,26 @@ leave(void **state)
 	return scratch_leave(state);
 }
 
+/* A package of many files has more of it than a reader takes at once. */
+static void
+a_header_of_a_megabyte(void **state)
+{
+	struct package p;
+	char *text = mem_format("%0*d", 1 << 20, 7);
+
+	(void)state;
+	package_usual(&p);
+	list_file(&p);
+	parts_string(&p.main, 1125, "gzip");
+	parts_string(&p.main, 1005, text);
+	set_payload(&p, "cpio.gz");
+	assert_good(&p);
+	parts_strings(&p.main, 1035, "00 ");
+	assert_bad(&p, "does not have the digest");
+	package_clear(&p);
+	free(text);
+}
+
 int
 main(void)
 {
@@ -222,6 +242,7 @@ main(void)
 		cmocka_unit_test(payloads_that_end_early),
 		cmocka_unit_test(one_right_digest_suffices),
 		cmocka_unit_test(files_are_those_of_the_header),
+		cmocka_unit_test(a_header_of_a_megabyte),
 	};
 
 	return cmocka_run_group_tests(tests, make_payloads, leave);
