@@ -243,7 +243,7 @@ test_payloads_of_rpms_are_opened() {
         with_payload "r/lab-$name-0.3.4-1.x86_64.rpm" "$name.gz"
     done
     expect 65 '3 of 4 failed' dist build -r v0.3.4 --from r --partial
-    grep -q "lab-climbs.*payload: '../x' is not a path" err || die "climbs"
+    grep -q "lab-climbs.*payload: '../x' is not in the header" err || die "climbs"
     grep -q 'lab-cut.*payload: ' err || die "cut"
     grep -q 'lab-text.*payload: ' err || die "text"
     make_drop home/incoming v0.3.4 amd64-rpm x r/*.rpm
