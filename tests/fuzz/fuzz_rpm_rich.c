@@ -1,6 +1,6 @@
 /*
  * A rich dependency: what is accepted has an end, and closes no more than it
- * opens. For rpm a parenthesis that a word opens need not be closed: "(a(b or c)".
+ * opens. For rpm what a word opens need not be closed: "(a(b or c)".
  */
 #include "lib/rpm/rpm.h"
 #include "tests/fuzz/support.h"
