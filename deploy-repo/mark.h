@@ -19,8 +19,9 @@ struct mark {
 	uint64_t withdrawn;	/* 0: nothing is */
 };
 
-/* All 0 where there is no file. */
+/* All 0 where there is no file. ERR_DATA: it is damaged, and how to mend it. */
 int mark_read(int releases, struct mark *m, struct err *e);
+/* Synchronised to the disk. With highest 0 the file goes. */
 int mark_write(int releases, const struct mark *m, struct err *e);
 
 /* What becomes of it when `to` takes the place of `from`; 0: of nothing. */
