@@ -243,8 +243,8 @@ commit(struct sending *s, struct sftp *sftp,
 }
 
 /*
- * What is newest is judged by the clock there, which ours may differ from: it
- * is told by something that is made now. The name is one that is tidied away,
+ * How old it is, for drop-age, is judged by the clock there, which ours may
+ * differ from: it is told by something that is made now. The name is one that is tidied away,
  * should we end before it is removed.
  */
 static int
@@ -319,7 +319,7 @@ try(struct sending *s, struct err *e)
 	if (status == 0)
 		status = check_inbox(s, line.sftp, e);
 	else if (status > 0 && !s->u->is_dry_run)
-		/* it is the newest again: what was sent last counts */
+		/* it was sent now: drop-age begins again */
 		status = renew(s, line.sftp, e) < 0 ? -1 : 1;
 	s->u->was_there = status > 0;
 	if (status == 0 && !s->u->is_dry_run)

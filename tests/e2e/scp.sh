@@ -107,7 +107,7 @@ test_the_same_again_sends_nothing() {
     sshd_forget
     expect 0 'there already: v0.3.4.amd64-deb.* 2 packages' send -r v0.3.4
     cmp out first || die "another answer: $(cat out)"
-    # but for the time, which a directory tells: it is the newest drop again
+    # but for the time, which a directory tells: drop-age begins again
     grep -vE ' set ".*" modtime |-clock\.part"' "$SSHD_FILES" |
         grep -E 'flags [A-Z,]*(WRITE|CREATE|TRUNCATE)|mkdir|rename|set' &&
         die 'it has written'
