@@ -244,8 +244,8 @@ commit(struct sending *s, struct sftp *sftp,
 
 /*
  * How old it is, for drop-age, is judged by the clock there, which ours may
- * differ from: it is told by something that is made now. The name is one that is tidied away,
- * should we end before it is removed.
+ * differ from: it is told by something that is made now. The name is one that
+ * is tidied away, should we end before it is removed.
  */
 static int
 renew(struct sending *s, struct sftp *sftp, struct err *e)
